@@ -1,0 +1,157 @@
+//! All heavy compute, behind one trait: few verbs, no transcript, no challenge, no protocol names.
+//!
+//! | backend | what it is |
+//! | --- | --- |
+//! | [`Reference`](reference::Reference) | the definitions, one thread, nothing clever: what the others are tested against |
+//! | [`Cpu`](cpu::Cpu) | every core; lazy reduction, split eq tables, one pass per sumcheck round, batched point additions |
+//!
+//! Every backend gives the same field elements and points for the same arguments, so proofs are equal byte for byte.
+//! Tables are bound from the top variable down; a table of `2h` entries is the pair of halves `t[..h]`, `t[h..]`.
+
+pub mod cpu;
+pub mod reference;
+
+use crate::algebra::{Fr, eq::SplitEq, g1::Point};
+use crate::model::TernaryMatrix;
+
+/// What a backend could not do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// Not enough memory.
+    #[error("{device}: out of memory, {bytes} bytes were wanted; use a smaller batch")]
+    OutOfMemory {
+        /// The device.
+        device: String,
+        /// Bytes wanted.
+        bytes: usize,
+    },
+    /// A sum of points that is the identity: negligible for honest blinds.
+    #[error("a commitment is the identity")]
+    Identity,
+}
+
+/// Result of a verb.
+pub type Result<T> = std::result::Result<T, ComputeError>;
+
+/// What a sumcheck round sums, entry by entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Summand {
+    /// Tables a, b: `a·b`.
+    Product,
+    /// Tables p0, p1, q0, q1, the numerators already multiplied by λ: `q1·(q0 + p0) + q0·p1 = λ(p0·q1 + p1·q0) + q0·q1`.
+    Fraction,
+    /// Table w: `w³ − w`, zero exactly on {−1, 0, 1}.
+    Cubic,
+}
+
+impl Summand {
+    /// THE definition: the reference prover and the tests call it.
+    #[must_use]
+    pub fn eval(self, t: &[Fr]) -> Fr {
+        match (self, t) {
+            (Self::Product, [a, b]) => *a * b,
+            (Self::Fraction, [p0, p1, q0, q1]) => *q1 * (*q0 + p0) + *q0 * p1,
+            (Self::Cubic, [w]) => *w * w * w - w,
+            _ => unreachable!("{self:?} of {} tables", t.len()),
+        }
+    }
+}
+
+/// How a round weighs its entries.
+#[derive(Clone, Copy, Debug)]
+pub enum Weights<'a> {
+    /// All alike.
+    Plain,
+    /// By `eq(w[from..], ·)` of a split table.
+    Eq(&'a SplitEq, usize),
+}
+
+/// A round polynomial `g(X) = Σ_x weight(x)·f(.., X, ..)` as `[g(0), g(1) − g(0), [X²]g, [X³]g]`.
+pub type RoundValues = [Fr; 4];
+
+/// Numerators and denominators of a layer of fractions; `None` stands for numerators that are all one.
+#[derive(Clone, Debug)]
+pub struct Fractions<T> {
+    /// Numerators.
+    pub numerators: Option<T>,
+    /// Denominators.
+    pub denominators: T,
+}
+
+/// A device that computes. Verbs are deterministic; sizes are the caller's duty.
+pub trait Compute: Send + Sync {
+    /// The evaluations of one multilinear extension, resident on the device.
+    type Table: Send + Sync + Clone;
+    /// A ternary matrix, resident on the device.
+    type Matrix: Send + Sync;
+
+    /// Name and size of the device, for people.
+    fn describe(&self) -> String;
+
+    /// `f(0), .., f(n − 1)`, side by side: host-side bookkeeping.
+    fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T>;
+
+    /// Both, side by side.
+    fn join<A: Send, B: Send>(&self, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B);
+
+    /// Places a matrix on the device.
+    fn load(&self, matrix: &TernaryMatrix) -> Result<Self::Matrix>;
+
+    /// Places values on the device.
+    fn upload(&self, values: Vec<Fr>) -> Result<Self::Table>;
+
+    /// Reads values back.
+    fn download(&self, table: &Self::Table) -> Result<Vec<Fr>>;
+
+    /// `W·x` for every input of a batch, one after the other: `B × rows`. Exact integers.
+    fn apply(&self, matrix: &Self::Matrix, inputs: &[i32], batch: usize) -> Result<Vec<i32>>;
+
+    /// `scale·eq(point, ·)`.
+    fn eq_table(&self, point: &[Fr], scale: Fr) -> Result<Self::Table>;
+
+    /// `Σ_i weights[i]·W[i, ·]`, one value per column: one addition per non-zero.
+    fn fold_rows(&self, matrix: &Self::Matrix, weights: &Self::Table) -> Result<Self::Table>;
+
+    /// `Σ_β weights[β]·rows[β, ·]` of small integers, `rows` being `B × width`.
+    fn combine_rows(&self, rows: &[i32], width: usize, weights: &Self::Table) -> Result<Self::Table>;
+
+    /// `values[indices[i]]`.
+    fn gather(&self, values: &[Fr], indices: &[u32]) -> Result<Self::Table>;
+
+    /// A table of `len` zeros with the parts copied to their offsets.
+    fn assemble(&self, len: usize, parts: &[(usize, &Self::Table)]) -> Result<Self::Table>;
+
+    /// `Σ_i a_i·b_i`.
+    fn inner_product(&self, a: &Self::Table, b: &Self::Table) -> Result<Fr>;
+
+    /// The layer above: `p0·q1 + p1·q0` over `q0·q1`.
+    fn fraction_layer(&self, below: &Fractions<Self::Table>) -> Result<Fractions<Self::Table>>;
+
+    /// Both halves of a table, as `factor·t + offset`.
+    fn halves(&self, table: Self::Table, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Self::Table; 2]>;
+
+    /// Binds the tables' top variable first, where one is given, then evaluates the round polynomial: one pass.
+    fn round(
+        &self,
+        f: Summand,
+        tables: &mut [Self::Table],
+        weights: Weights<'_>,
+        bind: Option<Fr>,
+    ) -> Result<RoundValues>;
+
+    /// Binds the top variable of every table.
+    fn bind(&self, tables: &mut [Self::Table], r: Fr) -> Result<()>;
+
+    /// `Com(row; blind)` for rows of small integers.
+    fn commit_rows(&self, generators: &[Point], rows: &[&[i32]], blinds: &[Fr]) -> Result<Vec<Point>>;
+
+    /// `Com(row; blind)` for the rows of a ternary matrix, cut in chunks of the generators' number, by row then chunk.
+    fn commit_matrix(&self, generators: &[Point], matrix: &TernaryMatrix, blinds: &[Fr]) -> Result<Vec<Point>>;
+
+    /// `Com(row; blind)` for one row of full-width scalars.
+    fn commit_dense(&self, generators: &[Point], row: &[Fr], blind: Fr) -> Result<Point>;
+
+    /// `v·G + ρ·H` for many pairs.
+    fn commit_scalars(&self, pairs: &[(Fr, Fr)]) -> Result<Vec<Point>>;
+}

@@ -1,0 +1,65 @@
+//! Exact integer inference: the function that a proof is about.
+
+use super::architecture::requantise;
+use super::Network;
+
+/// All values of a batch, layer by layer. Vectors hold one input after the other, `B × width`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// One entry per layer; the last is the logits.
+    pub accumulators: Vec<Vec<i32>>,
+    /// `q'` of every hidden layer.
+    pub quotients: Vec<Vec<i32>>,
+    /// `y` of every hidden layer.
+    pub activations: Vec<Vec<i32>>,
+}
+
+/// `W·x + bias` for one input. Values stay inside 32 bits by the range analysis.
+#[must_use]
+pub fn apply_layer(layer: &super::Layer, x: &[i32]) -> Vec<i32> {
+    let rows = layer.weights.by_row();
+    let sum = |list: &[u32]| list.iter().map(|&j| i64::from(x[j as usize])).sum::<i64>();
+    let row = |(i, bias): (usize, &i32)| {
+        let (plus, minus) = rows.get(i);
+        (sum(plus) - sum(minus) + i64::from(*bias)) as i32
+    };
+    layer.bias.iter().enumerate().map(row).collect()
+}
+
+impl Network {
+    /// Runs a batch of inputs, one after the other in `inputs`, each as long as the first layer is wide.
+    ///
+    /// # Panics
+    /// When `inputs` is not a whole number of inputs.
+    #[must_use]
+    pub fn run(&self, inputs: &[i32]) -> Trace {
+        let mut trace = Trace { accumulators: Vec::new(), quotients: Vec::new(), activations: Vec::new() };
+        let mut current = inputs.to_vec();
+        for layer in &self.layers {
+            let width = layer.weights.columns();
+            assert_eq!(current.len() % width, 0, "whole inputs");
+            let z: Vec<i32> = current.chunks_exact(width).flat_map(|x| apply_layer(layer, x)).collect();
+            if let Some(r) = layer.requantise {
+                let q: Vec<i32> = z.iter().map(|z| requantise(i64::from(*z), r.shift) as i32).collect();
+                current = q.iter().map(|q| r.clamp.apply(i64::from(*q)) as i32).collect();
+                trace.quotients.push(q);
+                trace.activations.push(current.clone());
+            }
+            trace.accumulators.push(z);
+        }
+        trace
+    }
+
+    /// The logits of a batch.
+    #[must_use]
+    pub fn logits(&self, inputs: &[i32]) -> Vec<i32> {
+        self.run(inputs).accumulators.pop().unwrap_or_default()
+    }
+}
+
+/// Index of the largest value, the first of equals.
+#[must_use]
+pub fn argmax(logits: &[i32]) -> usize {
+    let best = logits.iter().max();
+    logits.iter().position(|v| Some(v) == best).unwrap_or(0)
+}

@@ -1,0 +1,36 @@
+//! Integer ternary networks: what they compute, what is public about them, how they are stored.
+//!
+//! ```text
+//! z  = W·x + bias                     W ∈ {−1, 0, 1}^{n_out × n_in}, exact integers
+//! q' = ⌊(z + half(s)) / 2^s⌋          half(s) = (1 << s) >> 1: rounds to nearest, ties upwards
+//! y  = T(q') = clamp(q', min, max)    min ≤ 0 ≤ max; ReLU when min = 0
+//! ```
+//!
+//! The last layer outputs its raw `z` (logits). This integer function IS what a proof is about: no float appears anywhere.
+//!
+//! | module | duty |
+//! | --- | --- |
+//! | [`graph`] | [`Network`]: the layers, with weights (secret) |
+//! | [`architecture`] | [`Architecture`]: shapes, shifts, clamps, bounds (public) |
+//! | [`ternary`] | [`TernaryMatrix`]: sparse ±1 by row and by column, 2-bit packed form |
+//! | [`ranges`] | bounds on every accumulator, proved row by row |
+//! | [`infer`] | exact integer inference, the ground truth |
+//! | `import` | networks from safetensors (feature `cli`) |
+//! | [`codec`] | bounded reading of all our files, digests |
+//! | [`mod@file`] | the `.tern` format |
+//! | [`random`] | random networks and inputs for tests and benchmarks |
+
+pub mod architecture;
+pub mod codec;
+pub mod file;
+pub mod graph;
+#[cfg(feature = "cli")]
+pub mod import;
+pub mod infer;
+pub mod random;
+pub mod ranges;
+pub mod ternary;
+
+pub use architecture::{Architecture, Clamp, HiddenLayer};
+pub use graph::{Layer, Network, Requantise};
+pub use ternary::TernaryMatrix;

@@ -1,0 +1,103 @@
+//! The proof file: the statement's public parts, and the proof's words.
+//!
+//! ```text
+//! key digest (64 bytes) ‖ private (u8) ‖ batch, inputs per item, outputs per item (u32 each) ‖ context (blob)
+//!   ‖ inputs (i32 each; none when private) ‖ outputs (i32 each) ‖ proof words (blob)
+//! ```
+//!
+//! Nothing in it is trusted: counts must agree with the verifying key before anything is checked.
+
+use super::errors::{InstanceError, VerifyError};
+use super::instance::Instance;
+use super::key::{VerifyingKey, hex};
+use crate::model::codec::{self, FileError, Kind, put_blob, put_i32s};
+use crate::transcript::DIGEST;
+
+/// A proof with what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proof {
+    /// Digest of the key that it was made for.
+    pub key_digest: [u8; DIGEST],
+    /// Inputs, one after the other; `None` when they are hidden.
+    pub inputs: Option<Vec<i32>>,
+    /// Outputs, one input's after the other.
+    pub logits: Vec<i32>,
+    /// Number of inputs.
+    pub batch: usize,
+    /// The prover's context.
+    pub context: Vec<u8>,
+    /// 32-byte words.
+    pub words: Vec<u8>,
+}
+
+impl Proof {
+    /// A proof of an instance.
+    #[must_use]
+    pub fn new(instance: &Instance<'_>, words: Vec<u8>) -> Self {
+        Self {
+            key_digest: *instance.key().digest(),
+            inputs: instance.inputs().map(<[i32]>::to_vec),
+            logits: instance.logits().to_vec(),
+            batch: instance.plan().batch,
+            context: instance.context().to_vec(),
+            words,
+        }
+    }
+
+    /// Checks it against a key and the context that the verifier expects.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub fn verify(&self, key: &VerifyingKey) -> Result<(), VerifyError> {
+        if self.key_digest != *key.digest() {
+            let name = |d: &[u8]| format!("digest {}", hex(&d[..16]));
+            let (found, expected) = (name(key.digest()), name(&self.key_digest));
+            return Err(InstanceError::OtherModel { found, expected }.into());
+        }
+        let instance = Instance::new(key, self.inputs.as_deref(), &self.logits, &self.context)?;
+        super::verify(&instance, &self.words)
+    }
+
+    /// The file's bytes.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let per_item = |n: usize| (n / self.batch.max(1)) as u32;
+        let mut out = self.key_digest.to_vec();
+        out.push(u8::from(self.inputs.is_none()));
+        let inputs = self.inputs.as_deref().unwrap_or_default();
+        for n in [self.batch as u32, per_item(inputs.len()), per_item(self.logits.len())] {
+            out.extend_from_slice(&n.to_le_bytes());
+        }
+        put_blob(&mut out, &self.context);
+        put_i32s(&mut out, inputs);
+        put_i32s(&mut out, &self.logits);
+        put_blob(&mut out, &self.words);
+        codec::frame(Kind::Proof, &out)
+    }
+
+    /// Reads a file's bytes.
+    ///
+    /// # Errors
+    /// One sentence about what is wrong with the file.
+    pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, FileError> {
+        let mut input = codec::unframe(Kind::Proof, bytes, file)?;
+        let key_digest = input.array()?;
+        let private = match input.u8()? {
+            0 => false,
+            1 => true,
+            other => return Err(input.bad(format!("the flag of private input is {other}, expected 0 or 1"))),
+        };
+        let [batch, width, outputs] = [input.u32()? as usize, input.u32()? as usize, input.u32()? as usize];
+        if batch == 0 || private != (width == 0) {
+            return Err(input.bad(format!("{batch} inputs of {width} values do not make a statement")));
+        }
+        let context = input.blob()?.to_vec();
+        let product = |input: &codec::Input<'_>, n: usize| batch.checked_mul(n).ok_or_else(|| input.bad("a count is too large"));
+        let (count, output_count) = (product(&input, width)?, product(&input, outputs)?);
+        let inputs = input.i32s(count)?;
+        let logits = input.i32s(output_count)?;
+        let words = input.blob()?.to_vec();
+        input.end()?;
+        Ok(Self { key_digest, inputs: (!private).then_some(inputs), logits, batch, context, words })
+    }
+}

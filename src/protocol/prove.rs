@@ -1,0 +1,500 @@
+//! The prover. Headings and order are those of [`verify`](mod@super::verify).
+
+use super::errors::ProveError;
+use super::instance::{self, Instance};
+use super::key::{Secret, VerifyingKey};
+use super::plan::{Plan, Vector};
+use super::scope::Scope;
+use super::witness::{self, Lookups, Trace, table_offsets};
+use super::{Proof, VerifyError, close_transcript};
+use crate::algebra::mle::{inner_product, log2_ceil};
+use crate::algebra::{Fr, eq, g1::Point};
+use crate::commit::functional::{Body, Combined};
+use crate::commit::sigma::{self, Mask};
+use crate::commit::{Generators, Hidden, Pedersen, opening};
+use crate::compute::Compute;
+use crate::linear;
+use crate::lookup::{fraction_tree, tables};
+use crate::model::{Architecture, Network};
+use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
+use ark_ff::{One, Zero};
+use std::time::{Duration, Instant};
+
+/// The parts of a proof's making, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Inference and table positions.
+    Witness,
+    /// Stage 1: committing to the witness (and the mask of the opening beside it).
+    Commit,
+    /// Stage 2: the lookup argument.
+    Lookup,
+    /// Stage 3: the linear sumcheck.
+    Linear,
+    /// Stage 4: reduction of all claims to one point.
+    Opening,
+    /// Stage 5: sigma protocols.
+    Close,
+}
+
+impl Stage {
+    /// All stages, in order.
+    pub const ALL: [Self; 6] = [Self::Witness, Self::Commit, Self::Lookup, Self::Linear, Self::Opening, Self::Close];
+
+    /// The key of its time in JSON output.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Witness => "witness_s",
+            Self::Commit => "commit_s",
+            Self::Lookup => "lookup_s",
+            Self::Linear => "linear_s",
+            Self::Opening => "opening_s",
+            Self::Close => "close_s",
+        }
+    }
+}
+
+/// Told when a stage begins.
+pub trait Progress: Send + Sync {
+    /// A stage begins.
+    fn begin(&self, stage: Stage);
+}
+
+/// Nobody is told.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {
+    fn begin(&self, _: Stage) {}
+}
+
+/// How long every stage took.
+#[derive(Clone, Debug, Default)]
+pub struct StageTimes {
+    times: [Duration; Stage::ALL.len()],
+}
+
+impl StageTimes {
+    /// Time of one stage.
+    #[must_use]
+    pub const fn get(&self, stage: Stage) -> Duration {
+        self.times[stage as usize]
+    }
+
+    /// Time of all stages.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.times.iter().sum()
+    }
+}
+
+/// Measures stages and announces them.
+struct Clock<'a> {
+    progress: &'a dyn Progress,
+    stage: Stage,
+    since: Instant,
+    times: StageTimes,
+}
+
+impl<'a> Clock<'a> {
+    fn start(progress: &'a dyn Progress) -> Self {
+        progress.begin(Stage::Witness);
+        Self { progress, stage: Stage::Witness, since: Instant::now(), times: StageTimes::default() }
+    }
+
+    fn begin(&mut self, stage: Stage) {
+        let now = Instant::now();
+        self.times.times[self.stage as usize] += now - self.since;
+        (self.stage, self.since) = (stage, now);
+        self.progress.begin(stage);
+    }
+
+    fn finish(mut self) -> StageTimes {
+        self.begin(Stage::Close);
+        self.times
+    }
+}
+
+/// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
+pub struct Session<C: Compute> {
+    compute: C,
+    network: Network,
+    key: VerifyingKey,
+    /// Blinds of the key's rows, in order.
+    key_blinds: Vec<Fr>,
+    secret: Secret,
+    matrices: Vec<C::Matrix>,
+    generators: Generators,
+}
+
+/// Attempts before a prover gives up; one fails with probability about 2^-230.
+const ATTEMPTS: u8 = 3;
+
+impl<C: Compute> Session<C> {
+    /// Loads a model onto a device.
+    ///
+    /// # Errors
+    /// When network, key and secret do not belong together, or the device fails.
+    pub fn new(compute: C, network: Network, key: VerifyingKey, secret: Secret) -> Result<Self, ProveError> {
+        secret.check(&key)?;
+        witness::check_architecture(&network, key.architecture())?;
+        let key_blinds = secret.blinds(key.architecture());
+        let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<_, _>>()?;
+        let generators = Generators::new(key.architecture().row_width);
+        let _ = Pedersen::get();
+        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators })
+    }
+
+    /// The verifying key.
+    #[must_use]
+    pub const fn key(&self) -> &VerifyingKey {
+        &self.key
+    }
+
+    /// The network.
+    #[must_use]
+    pub const fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// The backend.
+    #[must_use]
+    pub const fn compute(&self) -> &C {
+        &self.compute
+    }
+
+    /// Proves the outputs of a batch of inputs, given one after the other. With `private` the inputs stay hidden.
+    ///
+    /// `entropy` is 32 bytes from the operating system ([`fresh_entropy`]); it is mixed with the secret and the statement.
+    ///
+    /// # Errors
+    /// When an input is out of shape or range, or the device fails.
+    pub fn prove(
+        &self,
+        inputs: &[i32],
+        private: bool,
+        context: &[u8],
+        entropy: &[u8; 32],
+        progress: &dyn Progress,
+    ) -> Result<(Proof, StageTimes), ProveError> {
+        let mut attempt = 0;
+        loop {
+            match self.attempt(inputs, private, context, &|i| self.seed(i, inputs, entropy, attempt), progress) {
+                Err(ProveError::UnluckyChallenge) if attempt + 1 < ATTEMPTS => attempt += 1,
+                done => return done,
+            }
+        }
+    }
+
+    /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
+    fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
+        let statement = instance.transcript().squeeze("seed");
+        let secret = self.secret.to_bytes();
+        let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
+        let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, &secret, &statement, &[attempt], &inputs];
+        let mut seed = [0; 32];
+        seed.copy_from_slice(&digest(pieces)[..32]);
+        seed
+    }
+
+    pub(super) fn attempt(
+        &self,
+        inputs: &[i32],
+        private: bool,
+        context: &[u8],
+        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
+        progress: &dyn Progress,
+    ) -> Result<(Proof, StageTimes), ProveError> {
+        let mut clock = Clock::start(progress);
+        let arch = self.key.architecture();
+        let batch = inputs.len() / arch.inputs(0);
+        instance::check_inputs(arch, inputs, batch.max(1))?;
+        let trace = Trace::run(&self.compute, &self.network, &self.matrices, inputs, batch)?;
+        let instance = Instance::new(&self.key, (!private).then_some(inputs), trace.logits(), context)?;
+        let lookups = Lookups::find(&self.compute, instance.plan(), arch, &trace, inputs)?;
+        let mut blinds = Blinds::new(seed(&instance));
+        let bytes = self.run(&instance, inputs, &trace, &lookups, &mut blinds, &mut clock, |_| {})?;
+        let proof = Proof::new(&instance, bytes);
+        Ok((proof, clock.finish()))
+    }
+
+    /// Stages 1 to 5. `prepare` sees every channel before it is used.
+    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
+    pub(super) fn run(
+        &self,
+        instance: &Instance<'_>,
+        inputs: &[i32],
+        trace: &Trace,
+        lookups: &Lookups,
+        blinds: &mut Blinds,
+        clock: &mut dyn ClockLike,
+        prepare: impl Fn(&mut Writer<'_>) + Sync,
+    ) -> Result<Vec<u8>, ProveError> {
+        clock.begin(Stage::Commit);
+        let row_width = self.key.architecture().row_width;
+        let mask = Mask::draw(&self.compute, blinds, row_width);
+        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle.
+        let (delta, body) = self.compute.join(
+            || mask.commit(&self.compute, self.generators.rows()),
+            || self.body(instance, inputs, trace, lookups, blinds, clock, &prepare),
+        );
+        let (delta, (body, digest, bytes)) = (delta?, body?);
+        clock.begin(Stage::Opening);
+        let scalars = 2 * log2_ceil(row_width);
+        let mut writer = Writer::new(close_transcript(&[digest]), scalars, blinds, &self.compute)?;
+        prepare(&mut writer);
+        let closing =
+            prove_close(writer, &self.compute, blinds, &[body], row_width, (&mask, &delta), |s| clock.begin(s))?;
+        Ok([bytes, closing].concat())
+    }
+
+    /// Stages 1 to 3.
+    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
+    fn body(
+        &self,
+        instance: &Instance<'_>,
+        inputs: &[i32],
+        trace: &Trace,
+        lookups: &Lookups,
+        blinds: &mut Blinds,
+        clock: &mut dyn ClockLike,
+        prepare: &(impl Fn(&mut Writer<'_>) + Sync),
+    ) -> Result<(Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>), ProveError> {
+        let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
+        let layers = arch.layers();
+        let mut writer = Writer::new(instance.transcript(), plan.body_scalars(), blinds, compute)?;
+        prepare(&mut writer);
+        let mut products = Vec::with_capacity(plan.products());
+
+        // Stage 1: witness rows.
+        let values = witness_values(plan, arch, inputs, trace, lookups);
+        let rows: Vec<&[i32]> = values.iter().flat_map(|(_, row)| row.chunks(arch.row_width)).collect();
+        let first = blinds.reserve(Stream::Row, rows.len());
+        let row_blinds: Vec<Fr> = (0..rows.len() as u64).map(|n| blinds.at(Stream::Row, first + n)).collect();
+        for point in compute.commit_rows(self.generators.rows(), &rows, &row_blinds)? {
+            writer.point("row", &point);
+        }
+        let (alpha, beta) = (writer.challenge("alpha"), writer.challenge("beta"));
+        let mut scope = Scope::new(instance, alpha, beta);
+
+        // Stage 2: lookups.
+        clock.begin(Stage::Lookup);
+        let (denominators, inverses) = table_sides(compute, plan, alpha, beta)?;
+        let counts = lookups.multiplicities.iter().flatten();
+        let sum = counts.zip(&inverses).filter(|(m, _)| **m != 0).fold(Fr::zero(), |s, (m, v)| s + Fr::from(*m) * v);
+        let leaves = compute.gather(&denominators, &lookups.indices)?;
+        let tree = fraction_tree::prove(&mut writer, compute, &mut products, leaves, plan.lookup_bits, sum)?;
+        scope.set_leaf(tree.point);
+
+        // The vectors that stages 3 and 4 share. The last layer's weights wait for γ.
+        clock.begin(Stage::Linear);
+        let mut vectors = vec![Combined::default(); Vector::count(layers, plan.tables.len())];
+        self.combine_witness(&scope, plan, inputs, trace, lookups, &row_blinds, &mut vectors)?;
+        let mut u = Fr::zero();
+        for b in 0..layers - 1 {
+            u += self.combine_layer(&scope, b, &mut vectors)?;
+        }
+        let [u] = writer.scalars(["u"], [u])?;
+        let logit_point = (0..log2_ceil(arch.logits())).map(|_| writer.challenge("r'")).collect();
+        let gamma = writer.challenge("gamma");
+        scope.set_logits(logit_point, gamma);
+        self.combine_layer(&scope, layers - 1, &mut vectors)?;
+
+        // Stage 3: linear.
+        let tables = self.linear_tables(&scope, plan, &inverses, &vectors)?;
+        let claim = scope.linear_claim(u, tree.sum);
+        let linear = linear::prove(&mut writer, compute, &mut products, tables, plan.linear_bits, claim)?;
+        scope.set_linear(linear.point);
+
+        let claims = scope.claims(linear.weights, linear.inputs, tree.leaf, u).map_err(|e| match e {
+            VerifyError::UnluckyChallenge => ProveError::UnluckyChallenge,
+            _ => ProveError::Internal("the claims of an honest proof"),
+        })?;
+        let (digest, sent, bytes) = writer.finish()?;
+        Ok((Body { claims, products, sent, vectors }, digest, bytes))
+    }
+
+    /// Values and blinds of the witness's vectors, combined over the batch.
+    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
+    fn combine_witness(
+        &self,
+        scope: &Scope<'_>,
+        plan: &Plan,
+        inputs: &[i32],
+        trace: &Trace,
+        lookups: &Lookups,
+        row_blinds: &[Fr],
+        vectors: &mut [Combined],
+    ) -> Result<(), ProveError> {
+        let arch = self.key.architecture();
+        let layers = arch.layers();
+        let weights = self.compute.upload(scope.batch_weights.clone())?;
+        let combine = |rows: &[i32], width: usize| -> Result<Vec<Fr>, ProveError> {
+            Ok(self.compute.download(&self.compute.combine_rows(rows, width, &weights)?)?)
+        };
+        // The input's combination is wanted in stage 3 even when it is public.
+        vectors[Vector::Input.index(layers)].values = combine(inputs, arch.inputs(0))?;
+        for b in 0..layers - 1 {
+            vectors[Vector::Activation(b).index(layers)].values = combine(&trace.activations[b], arch.outputs(b))?;
+            if plan.modes[b] == super::Mode::Split {
+                vectors[Vector::Quotient(b).index(layers)].values = combine(&trace.quotients[b], arch.outputs(b))?;
+            }
+        }
+        for (t, m) in lookups.multiplicities.iter().enumerate() {
+            vectors[Vector::Multiplicity(t).index(layers)].values = m.iter().map(|m| Fr::from(*m)).collect();
+        }
+        let mut row_blinds = row_blinds.iter();
+        let mut seen = vec![0; vectors.len()];
+        for (vector, width) in plan.witness_vectors(arch) {
+            let at = vector.index(layers);
+            let weight = if let Vector::Multiplicity(_) = vector { Fr::one() } else { scope.batch_weights[seen[at]] };
+            seen[at] += 1;
+            vectors[at].blinds.resize(arch.chunks(width), Fr::zero());
+            vectors[at].blinds.iter_mut().zip(&mut row_blinds).for_each(|(sum, blind)| *sum += weight * blind);
+        }
+        Ok(())
+    }
+
+    /// Folds the rows of one layer and returns its inner product with the layer's input, biases included.
+    fn combine_layer(&self, scope: &Scope<'_>, b: usize, vectors: &mut [Combined]) -> Result<Fr, ProveError> {
+        let arch = self.key.architecture();
+        let layers = arch.layers();
+        let row_weights = self.compute.eq_table(&scope.points[b], scope.factors[b])?;
+        let folded = self.compute.fold_rows(&self.matrices[b], &row_weights)?;
+        let values = self.compute.download(&folded)?;
+        let row_weights = self.compute.download(&row_weights)?;
+        let row_weights = &row_weights[..arch.outputs(b)];
+        let chunks = arch.chunks(arch.inputs(b));
+        let rows = &self.key_blinds[arch.weight_row_start(b)..][..arch.weight_rows(b)];
+        let blind = |c| row_weights.iter().enumerate().map(|(i, k)| *k * rows[i * chunks + c]).sum();
+        let blinds = (0..chunks).map(blind).collect();
+        vectors[Vector::Weights(b).index(layers)] = Combined { values, blinds };
+        let bias: Vec<Fr> = self.network.layers[b].bias.iter().map(|v| Fr::from(*v)).collect();
+        let bias_sum = inner_product(row_weights, &bias);
+        let blinds = self.key_blinds[arch.bias_row_start(b)..][..arch.chunks(arch.outputs(b))].to_vec();
+        vectors[Vector::Bias(b).index(layers)] = Combined { values: bias, blinds };
+        let input = &vectors[layer_input(b, layers)].values;
+        Ok(inner_product(&vectors[Vector::Weights(b).index(layers)].values, input) + bias_sum * scope.one)
+    }
+
+    /// Left and right tables of stage 3.
+    fn linear_tables(
+        &self,
+        scope: &Scope<'_>,
+        plan: &Plan,
+        inverses: &[Fr],
+        vectors: &[Combined],
+    ) -> Result<[C::Table; 2], ProveError> {
+        use super::plan::Linear;
+        let layers = self.key.architecture().layers();
+        let offsets = table_offsets(&plan.tables);
+        let factor = scope.gamma_squared();
+        let values = |v: Vector| vectors[v.index(layers)].values.clone();
+        let (mut left, mut right) = (Vec::new(), Vec::new());
+        for block in &plan.linear {
+            let (l, r) = match block.kind {
+                Linear::Layer(b) => (values(Vector::Weights(b)), vectors[layer_input(b, layers)].values.clone()),
+                Linear::Table(t) => {
+                    let of_table = &inverses[offsets[t] as usize..][..plan.tables[t].len()];
+                    (of_table.iter().map(|v| factor * v).collect(), values(Vector::Multiplicity(t)))
+                }
+                Linear::Bias(b) => {
+                    let weights = eq::scaled_table(&scope.points[b], scope.factors[b]);
+                    (vec![inner_product(&weights, &vectors[Vector::Bias(b).index(layers)].values)], vec![scope.one])
+                }
+            };
+            left.push((block.offset, self.compute.upload(l)?));
+            right.push((block.offset, self.compute.upload(r)?));
+        }
+        let assemble = |parts: &[(usize, C::Table)]| {
+            let parts: Vec<(usize, &C::Table)> = parts.iter().map(|(o, t)| (*o, t)).collect();
+            self.compute.assemble(1 << plan.linear_bits, &parts)
+        };
+        Ok([assemble(&left)?, assemble(&right)?])
+    }
+}
+
+/// The vector that layer `b` multiplies.
+const fn layer_input(b: usize, layers: usize) -> usize {
+    if b == 0 { Vector::Input.index(layers) } else { Vector::Activation(b - 1).index(layers) }
+}
+
+/// The integers of every witness vector, in sending order.
+fn witness_values<'a>(
+    plan: &Plan,
+    arch: &Architecture,
+    inputs: &'a [i32],
+    trace: &'a Trace,
+    lookups: &'a Lookups,
+) -> Vec<(Vector, &'a [i32])> {
+    let mut seen = vec![0; Vector::count(arch.layers(), plan.tables.len())];
+    let mut out = Vec::new();
+    for (vector, width) in plan.witness_vectors(arch) {
+        let beta = &mut seen[vector.index(arch.layers())];
+        let all: &[i32] = match vector {
+            Vector::Input => inputs,
+            Vector::Activation(b) => &trace.activations[b],
+            Vector::Quotient(b) => &trace.quotients[b],
+            Vector::Multiplicity(t) => &lookups.multiplicities[t],
+            Vector::Weights(_) | Vector::Bias(_) => &[],
+        };
+        out.push((vector, &all[*beta * width..][..width]));
+        *beta += 1;
+    }
+    out
+}
+
+/// `α − key` of every table entry, tables end to end, and their inverses.
+fn table_sides<C: Compute>(compute: &C, plan: &Plan, alpha: Fr, beta: Fr) -> Result<(Vec<Fr>, Vec<Fr>), ProveError> {
+    let of_table = |t: usize| tables::denominators(&plan.tables[t], t as u64 + 1, alpha, beta);
+    let denominators = compute.map(plan.tables.len(), of_table).concat();
+    let block = 1 << 12;
+    let inverses = compute.map(denominators.len().div_ceil(block), |i| {
+        eq::invert_all(&denominators[i * block..denominators.len().min((i + 1) * block)])
+    });
+    let inverses = inverses.into_iter().collect::<Option<Vec<_>>>().ok_or(ProveError::UnluckyChallenge)?;
+    Ok((denominators, inverses.concat()))
+}
+
+/// Stages 4 and 5, for one proof or many.
+pub(super) fn prove_close<C: Compute>(
+    mut writer: Writer<'_>,
+    compute: &C,
+    blinds: &mut Blinds,
+    bodies: &[Body<Hidden, Combined>],
+    row_width: usize,
+    mask: (&Mask, &Point),
+    mut begin: impl FnMut(Stage),
+) -> Result<Vec<u8>, ProveError> {
+    // Stage 4: opening reduction.
+    let opening = opening::prove(&mut writer, compute, bodies, log2_ceil(row_width))?;
+
+    // Stage 5: close.
+    begin(Stage::Close);
+    let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
+    let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
+    sigma::prove(&mut writer, compute, blinds, &products, &sent, &opening, mask)?;
+    Ok(writer.finish()?.2)
+}
+
+/// What [`Session::run`] tells about stages.
+pub(super) trait ClockLike: Send {
+    fn begin(&mut self, stage: Stage);
+}
+
+impl ClockLike for Clock<'_> {
+    fn begin(&mut self, stage: Stage) {
+        Clock::begin(self, stage);
+    }
+}
+
+/// 32 bytes from the operating system.
+///
+/// # Errors
+/// When it has none to give.
+pub fn fresh_entropy() -> Result<[u8; 32], ProveError> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(|e| ProveError::Randomness(e.to_string()))?;
+    Ok(bytes)
+}

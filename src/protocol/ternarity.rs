@@ -1,0 +1,191 @@
+//! All weights are −1, 0 or 1: a proof made once per model, for verifiers who do not trust the committer.
+//!
+//! ```text
+//! Σ_x eq(τ, x)·(W³ − W)(x) = 0        x over all matrices, entry (i, j) of layer b at i·2^⌈log2 n_in⌉ + j of its block
+//! ```
+//!
+//! Rounds of degree 3 with the eq factor taken out, from the claim 0: `[d], [c2], [c3]`. They end with `[w]` and `[w2]`,
+//! products `w·w = w2` and `w2·w = e + w`, and one opening of `w`, masked to `n_in` columns (biases are vectors of their own).
+
+use super::errors::{Check, VerifyError};
+use super::key::VerifyingKey;
+use super::plan::Block;
+use super::{TERNARITY_DOMAIN, close_transcript, verify::verify_close};
+use crate::algebra::mle::log2_ceil;
+use crate::algebra::{Fr, eq};
+use crate::commit::functional::{Body, Functional, RowCombination};
+use crate::commit::sigma::Product;
+use crate::commit::{Claim, Form, Generators, PointTable};
+use crate::model::Architecture;
+use crate::sumcheck;
+use crate::transcript::{Reader, Transcript};
+
+fn transcript(key: &VerifyingKey) -> Transcript {
+    let mut t = Transcript::new(TERNARITY_DOMAIN);
+    t.absorb("key", key.digest());
+    t
+}
+
+/// One block per layer, and the bits of the whole.
+fn layout(arch: &Architecture) -> (Vec<Block<usize>>, usize) {
+    let bits = |b: usize| log2_ceil(arch.outputs(b)) + log2_ceil(arch.inputs(b));
+    super::plan::layout((0..arch.layers()).map(|b| (b, bits(b))))
+}
+
+/// The functional that `w` is claimed to be, over one vector per layer, and the row weights of these vectors.
+fn claim(arch: &Architecture, blocks: &[Block<usize>], x: &[Fr]) -> (Functional, Vec<Vec<Fr>>) {
+    let mut functional = Functional::default();
+    let mut weights = vec![Vec::new(); arch.layers()];
+    for block in blocks {
+        let (selector, local) = block.split(x);
+        let (rows, columns) = local.split_at(log2_ceil(arch.outputs(block.kind)));
+        weights[block.kind] = eq::table(rows);
+        functional.add(block.kind, arch.inputs(block.kind), columns, selector);
+    }
+    (functional, weights)
+}
+
+fn products<C: Claim>(w: C, w2: C, e: C) -> Vec<Product<C>> {
+    vec![
+        Product { check: Check::TernaritySquare, x: w.clone(), y: w.clone(), z: w2.clone() },
+        Product { check: Check::TernarityCube, x: w2, y: w.clone(), z: e + w },
+    ]
+}
+
+/// Checks a ternarity proof of a key.
+///
+/// # Errors
+/// The check that fails.
+pub fn verify(key: &VerifyingKey, proof: &[u8]) -> Result<(), VerifyError> {
+    let arch = key.architecture();
+    let (blocks, bits) = layout(arch);
+    let mut points = PointTable::new(&Generators::new(arch.row_width), key.rows());
+    let mut reader = Reader::new(transcript(key), proof, 0);
+    let tau: Vec<Fr> = (0..bits).map(|_| reader.challenge("tau")).collect();
+    let (mut e, mut x) = (Form::zero(), Vec::with_capacity(bits));
+    for t in &tau {
+        let [d, c2, c3] = reader.scalars(["d", "c2", "c3"], &mut points)?;
+        let r = reader.challenge("r");
+        e = sumcheck::normalised_cubic_update(e, d, c2, c3, *t, r);
+        x.push(r);
+    }
+    let [w, w2] = reader.scalars(["w", "w2"], &mut points)?;
+    let (functional, weights) = claim(arch, &blocks, &x);
+    let vectors = weights.iter().enumerate().map(|(b, weights)| {
+        let chunks = arch.chunks(arch.inputs(b));
+        let row = |i: usize, c: usize| points.key_row(arch.weight_row_start(b) + i * chunks + c);
+        let of_chunk = |c| weights.iter().take(arch.outputs(b)).enumerate().map(|(i, k)| (row(i, c), *k)).collect();
+        RowCombination { chunks: (0..chunks).map(of_chunk).collect() }
+    });
+    let vectors = vectors.collect();
+    let (digest, sent, position) = reader.finish();
+    let body = Body { claims: vec![(w.clone(), functional)], products: products(w, w2, e), sent, vectors };
+    verify_close(&[body], &[digest], arch.row_width, proof, position, points)
+}
+
+#[cfg(feature = "prover")]
+pub use prover::prove;
+
+#[cfg(feature = "prover")]
+mod prover {
+    use super::{Body, Fr, VerifyingKey, claim, close_transcript, layout, products, sumcheck, transcript};
+    use crate::algebra::eq::SplitEq;
+    use crate::algebra::mle::log2_ceil;
+    use crate::commit::functional::Combined;
+    use crate::commit::{Generators, Hidden};
+    use crate::compute::{Compute, Summand, Weights};
+    use crate::model::{Architecture, Network};
+    use crate::protocol::key::Secret;
+    use crate::protocol::prove::prove_close;
+    use crate::protocol::{ProveError, VerifyError};
+    use crate::transcript::{Blinds, Writer};
+
+    /// Proves that a committed network is ternary. `seed` must be fresh.
+    ///
+    /// # Errors
+    /// When the device fails.
+    pub fn prove<C: Compute>(
+        compute: &C,
+        network: &Network,
+        key: &VerifyingKey,
+        secret: &Secret,
+        seed: [u8; 32],
+    ) -> Result<Vec<u8>, ProveError> {
+        secret.check(key)?;
+        let arch = key.architecture();
+        let mut blinds = Blinds::new(seed);
+        let (blocks, bits) = layout(arch);
+        let mut writer = Writer::new(transcript(key), 3 * bits + 2, &mut blinds, compute)?;
+        let tau: Vec<Fr> = (0..bits).map(|_| writer.challenge("tau")).collect();
+        let eq = SplitEq::new(&tau);
+        let mut tables = [compute.upload(entries(network, &blocks, bits))?];
+        let (mut e, mut x) = (Hidden::default(), Vec::with_capacity(bits));
+        for (i, t) in tau.iter().enumerate() {
+            let [_, d, c2, c3] =
+                compute.round(Summand::Cubic, &mut tables, Weights::Eq(&eq, i + 1), x.last().copied())?;
+            let [d, c2, c3] = writer.scalars(["d", "c2", "c3"], [d, c2, c3])?;
+            let r = writer.challenge("r");
+            e = sumcheck::normalised_cubic_update(e, d, c2, c3, *t, r);
+            x.push(r);
+        }
+        if let Some(r) = x.last() {
+            compute.bind(&mut tables, *r)?;
+        }
+        let value = compute.download(&tables[0])?.first().copied().unwrap_or_default();
+        let [w, w2] = writer.scalars(["w", "w2"], [value, value * value])?;
+        let (functional, weights) = claim(arch, &blocks, &x);
+        let vectors = combined(compute, network, arch, secret, weights)?;
+        let (digest, sent, bytes) = writer.finish()?;
+        let body = Body { claims: vec![(w, functional)], products: products(w, w2, e), sent, vectors };
+        let generators = Generators::new(arch.row_width);
+        let mask = crate::commit::sigma::Mask::draw(compute, &mut blinds, arch.row_width);
+        let delta = mask.commit(compute, generators.rows())?;
+        let writer = Writer::new(close_transcript(&[digest]), 2 * log2_ceil(arch.row_width), &mut blinds, compute)?;
+        let closing = prove_close(writer, compute, &mut blinds, &[body], arch.row_width, (&mask, &delta), |_| {})?;
+        let proof = [bytes, closing].concat();
+        match super::verify(key, &proof) {
+            Ok(()) => Ok(proof),
+            Err(VerifyError::UnluckyChallenge) => Err(ProveError::UnluckyChallenge),
+            Err(_) => Err(ProveError::Internal("the ternarity proof just made is not valid")),
+        }
+    }
+
+    /// All weights as field elements at their places.
+    fn entries(network: &Network, blocks: &[super::Block<usize>], bits: usize) -> Vec<Fr> {
+        let mut out = vec![Fr::from(0u64); 1 << bits];
+        let one = Fr::from(1u64);
+        for block in blocks {
+            let matrix = &network.layers[block.kind].weights;
+            let column_bits = log2_ceil(matrix.columns());
+            for i in 0..matrix.rows() {
+                let (plus, minus) = matrix.by_row().get(i);
+                let start = block.offset + (i << column_bits);
+                plus.iter().for_each(|&j| out[start + j as usize] = one);
+                minus.iter().for_each(|&j| out[start + j as usize] = -one);
+            }
+        }
+        out
+    }
+
+    /// `Σ_i weights[i]·row_i` of every layer, with the blinds of its chunks.
+    fn combined<C: Compute>(
+        compute: &C,
+        network: &Network,
+        arch: &Architecture,
+        secret: &Secret,
+        weights: Vec<Vec<Fr>>,
+    ) -> Result<Vec<Combined>, ProveError> {
+        let blinds = secret.blinds(arch);
+        let mut out = Vec::with_capacity(weights.len());
+        for (b, weights) in weights.into_iter().enumerate() {
+            let chunks = arch.chunks(arch.inputs(b));
+            let rows = &blinds[arch.weight_row_start(b)..][..arch.weight_rows(b)];
+            let blind = |c| weights.iter().enumerate().take(arch.outputs(b)).map(|(i, k)| *k * rows[i * chunks + c]).sum();
+            let blinds = (0..chunks).map(blind).collect();
+            let matrix = compute.load(&network.layers[b].weights)?;
+            let table = compute.upload(weights)?;
+            out.push(Combined { values: compute.download(&compute.fold_rows(&matrix, &table)?)?, blinds });
+        }
+        Ok(out)
+    }
+}

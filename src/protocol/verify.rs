@@ -1,0 +1,155 @@
+//! The verifier. One multi-scalar multiplication; no parallelism, no backend, no panic.
+//!
+//! Headings and order are those of [`prove`](super::prove).
+
+use super::close_transcript;
+use super::errors::{Check, VerifyError};
+use super::instance::Instance;
+use super::plan::{Plan, Vector};
+use super::scope::Scope;
+use crate::algebra::mle::log2_ceil;
+use crate::algebra::{Fr, eq, msm};
+use crate::commit::functional::{Body, RowCombination};
+use crate::commit::{Form, Generators, PointId, PointTable, opening, sigma};
+use crate::linear;
+use crate::lookup::fraction_tree;
+use crate::model::Architecture;
+use crate::transcript::{DIGEST, Reader};
+use ark_ff::{One, Zero};
+
+/// Checks a proof of a statement.
+///
+/// # Errors
+/// The check that fails. Anything but `Ok` means that the statement is not proved.
+pub fn verify(instance: &Instance<'_>, proof: &[u8]) -> Result<(), VerifyError> {
+    let row_width = instance.key().architecture().row_width;
+    let mut points = PointTable::new(&Generators::new(row_width), instance.key().rows());
+    let (body, digest, position) = verify_body(instance, proof, &mut points)?;
+    verify_close(&[body], &[digest], row_width, proof, position, points)
+}
+
+/// Stages 1 to 3.
+fn verify_body(
+    instance: &Instance<'_>,
+    proof: &[u8],
+    points: &mut PointTable,
+) -> Result<(Body<Form, RowCombination>, [u8; DIGEST], usize), VerifyError> {
+    let (plan, arch) = (instance.plan(), instance.key().architecture());
+    let mut reader = Reader::new(instance.transcript(), proof, 0);
+    let mut products = Vec::with_capacity(plan.products());
+
+    // Stage 1: witness rows.
+    let mut rows: Vec<(Vector, Vec<PointId>)> = Vec::new();
+    for (vector, width) in plan.witness_vectors(arch) {
+        let ids = (0..arch.chunks(width)).map(|_| reader.point("row", points)).collect::<Result<_, _>>()?;
+        rows.push((vector, ids));
+    }
+    let (alpha, beta) = (reader.challenge("alpha"), reader.challenge("beta"));
+    let mut scope = Scope::new(instance, alpha, beta);
+
+    // Stage 2: lookups.
+    let tree = fraction_tree::verify(&mut reader, points, &mut products, plan.lookup_bits)?;
+    scope.set_leaf(tree.point);
+    let [u] = reader.scalars(["u"], points)?;
+    let logit_point = (0..log2_ceil(arch.logits())).map(|_| reader.challenge("r'")).collect();
+    let gamma = reader.challenge("gamma");
+    scope.set_logits(logit_point, gamma);
+
+    // Stage 3: linear.
+    let claim = scope.linear_claim(u.clone(), tree.sum);
+    let linear = linear::verify(&mut reader, points, &mut products, plan.linear_bits, claim)?;
+    scope.set_linear(linear.point);
+
+    let claims = scope.claims(linear.weights, linear.inputs, tree.leaf, u)?;
+    let vectors = row_combinations(plan, arch, &scope, points, rows);
+    let (digest, sent, position) = reader.finish();
+    Ok((Body { claims, products, sent, vectors }, digest, position))
+}
+
+/// The committed rows that every vector of the functionals stands for.
+fn row_combinations(
+    plan: &Plan,
+    arch: &Architecture,
+    scope: &Scope<'_>,
+    points: &PointTable,
+    witness: Vec<(Vector, Vec<PointId>)>,
+) -> Vec<RowCombination> {
+    let layers = arch.layers();
+    let mut vectors = vec![RowCombination::default(); Vector::count(layers, plan.tables.len())];
+    for b in 0..layers {
+        let chunks = arch.chunks(arch.inputs(b));
+        let weights = eq::scaled_table(&scope.points[b], scope.factors[b]);
+        let start = arch.weight_row_start(b);
+        vectors[Vector::Weights(b).index(layers)].chunks = (0..chunks)
+            .map(|c| {
+                let row = |i: usize| points.key_row(start + i * chunks + c);
+                weights.iter().take(arch.outputs(b)).enumerate().map(|(i, k)| (row(i), *k)).collect()
+            })
+            .collect();
+        let start = arch.bias_row_start(b);
+        vectors[Vector::Bias(b).index(layers)].chunks =
+            (0..arch.chunks(arch.outputs(b))).map(|c| vec![(points.key_row(start + c), Fr::one())]).collect();
+    }
+    // Vectors of the batch come input by input, in order; multiplicities once.
+    let mut seen = vec![0usize; vectors.len()];
+    for (vector, ids) in witness {
+        let at = vector.index(layers);
+        let weight = match vector {
+            Vector::Multiplicity(_) => Fr::one(),
+            _ => scope.batch_weights.get(seen[at]).copied().unwrap_or_default(),
+        };
+        seen[at] += 1;
+        let chunks = &mut vectors[at].chunks;
+        chunks.resize(ids.len(), Vec::new());
+        chunks.iter_mut().zip(ids).for_each(|(chunk, id)| chunk.push((id, weight)));
+    }
+    vectors
+}
+
+/// Stages 4 and 5, for one proof or many.
+pub(super) fn verify_close(
+    bodies: &[Body<Form, RowCombination>],
+    digests: &[[u8; DIGEST]],
+    row_width: usize,
+    proof: &[u8],
+    position: usize,
+    mut points: PointTable,
+) -> Result<(), VerifyError> {
+    let mut reader = Reader::new(close_transcript(digests), proof, position);
+
+    // Stage 4: opening reduction.
+    let opening = opening::verify(&mut reader, &mut points, bodies, log2_ceil(row_width))?;
+
+    // Stage 5: close.
+    let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
+    let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
+    let checks = sigma::verify(&mut reader, &mut points, &products, &sent, &opening)?;
+    if reader.position() != proof.len() {
+        return Err(VerifyError::TrailingBytes { extra: proof.len().saturating_sub(reader.position()) });
+    }
+
+    // All checks at once, weighted by powers of a last challenge.
+    let xi = reader.challenge("xi");
+    let mut coefficients = vec![Fr::zero(); points.points().len()];
+    let mut power = Fr::one();
+    for (_, form) in &checks {
+        form.accumulate(power, &mut coefficients);
+        power *= xi;
+    }
+    if msm::msm(points.points(), &coefficients).is_zero() {
+        return Ok(());
+    }
+    Err(VerifyError::CheckFailed(name_failure(&checks, &points)))
+}
+
+/// Which check fails: each on its own, only after all together have failed.
+fn name_failure(checks: &[(Check, Form)], points: &PointTable) -> Check {
+    let holds = |form: &Form| {
+        let mut coefficients = vec![Fr::zero(); points.points().len()];
+        form.accumulate(Fr::one(), &mut coefficients);
+        let (points, scalars): (Vec<_>, Vec<_>) =
+            points.points().iter().zip(coefficients).filter(|(_, k)| !k.is_zero()).unzip();
+        msm::msm(&points, &scalars).is_zero()
+    };
+    checks.iter().find(|(_, form)| !holds(form)).map_or(Check::Knowledge, |(check, _)| *check)
+}

@@ -1,1 +1,5 @@
-fn main(){}
+//! The `zktern` program. See [`zktern::cli`].
+
+fn main() -> std::process::ExitCode {
+    zktern::cli::main()
+}

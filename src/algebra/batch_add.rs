@@ -8,8 +8,8 @@
 //! Every case of the group law is handled (equal points double, opposite ones cancel): the verifier runs it on points that an
 //! adversary chose.
 
-use super::g1::Point;
 use super::Fq;
+use super::g1::Point;
 use ark_ff::{AdditiveGroup, Field, One, Zero};
 
 /// Additions that share one inversion: its 5 µs become 10 ns each, and the operands stay in the first-level caches.

@@ -98,11 +98,7 @@ impl SplitEq {
     #[must_use]
     pub fn suffix(&self, from: usize) -> (&[Fr], &[Fr]) {
         let middle = self.high.len() - 1;
-        if from <= middle {
-            (&self.high[from], &self.low[0])
-        } else {
-            (&self.high[middle], &self.low[from - middle])
-        }
+        if from <= middle { (&self.high[from], &self.low[0]) } else { (&self.high[middle], &self.low[from - middle]) }
     }
 }
 

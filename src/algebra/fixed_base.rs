@@ -2,9 +2,9 @@
 //!
 //! The table holds `d·2^{8w}·P` for `1 ≤ d ≤ 128` and every window `w` of eight bits (256 KiB); digits are signed.
 
+use super::Fr;
 use super::batch_add::{Entry, Lists, sum_lists};
 use super::g1::Point;
-use super::Fr;
 use ark_bn254::G1Projective;
 use ark_ff::{AdditiveGroup, PrimeField, Zero};
 

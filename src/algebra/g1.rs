@@ -4,8 +4,8 @@
 //! the wire format has no encoding for it, so the type rules it out. On the wire a point is 32 bytes: the x coordinate,
 //! big-endian, with the parity of y in the top bit.
 
-use super::fr::{WORD, big_int};
 use super::Fq;
+use super::fr::{WORD, big_int};
 use ark_bn254::{G1Affine, G1Projective};
 use ark_ec::{AffineRepr, CurveGroup};
 use ark_ff::{BigInteger, Field, PrimeField, Zero};

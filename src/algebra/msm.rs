@@ -5,9 +5,9 @@
 //! `Σ_b b·B_b = W·Σ_u u·R_u + Σ_v (v + 1)·C_v`, R and C being sums of buckets by row and by column, again batched.
 //! The parts are exposed so that a parallel caller can run windows side by side; [`msm`] runs them one after the other.
 
+use super::Fr;
 use super::batch_add::{Entry, Lists, sum_lists};
 use super::g1::Point;
-use super::Fr;
 use ark_bn254::G1Projective;
 use ark_ff::{AdditiveGroup, PrimeField, Zero};
 
@@ -46,7 +46,9 @@ impl Digits {
         let magnitude = values.iter().map(|v| v.unsigned_abs()).max().unwrap_or(0);
         let scalar_bits = (u32::BITS - magnitude.leading_zeros()) as usize;
         // One unsigned window of b bits has the buckets of a signed one of b + 1.
-        if scalar_bits < 12 && window_cost(values.len(), scalar_bits + 1) <= 2 * window_cost(values.len(), scalar_bits / 2 + 1) {
+        if scalar_bits < 12
+            && window_cost(values.len(), scalar_bits + 1) <= 2 * window_cost(values.len(), scalar_bits / 2 + 1)
+        {
             return Self { bits: scalar_bits + 1, windows: vec![values.to_vec()] };
         }
         let bits = best_bits(values.len(), scalar_bits);
@@ -224,7 +226,8 @@ mod tests {
     fn small_values_agree_with_arkworks() {
         let p = points(600);
         for bound in [1i32, 2, 127, 255, 256, 5000, 1 << 20, i32::MAX] {
-            let v: Vec<i32> = (0..600i64).map(|i| ((i * 7_654_321 + 11) % (2 * i64::from(bound) + 1) - i64::from(bound)) as i32).collect();
+            let v: Vec<i32> =
+                (0..600i64).map(|i| ((i * 7_654_321 + 11) % (2 * i64::from(bound) + 1) - i64::from(bound)) as i32).collect();
             let k: Vec<Fr> = v.iter().map(|v| from_i64(i64::from(*v))).collect();
             let naive: G1Projective = p.iter().zip(&k).map(|(p, k)| p.to_affine() * k).sum();
             assert_eq!(msm_small(&p, &v), naive, "bound {bound}");

@@ -162,9 +162,8 @@ mod tests {
         let weights: Vec<Fr> = (0..9).map(element).collect();
         for extreme in [1, 1 << 20, i32::MAX, i32::MIN] {
             let rows: Vec<i32> = (0..9 * 300).map(|i| if i % 3 == 0 { extreme } else { i % 7 - 3 }).collect();
-            let expected: Vec<Fr> = (0..300)
-                .map(|j| (0..9).map(|b| weights[b] * from_i64(i64::from(rows[b * 300 + j]))).sum())
-                .collect();
+            let expected: Vec<Fr> =
+                (0..300).map(|j| (0..9).map(|b| weights[b] * from_i64(i64::from(rows[b * 300 + j]))).sum()).collect();
             assert_eq!(combine_rows(&rows, 300, &weights), expected, "{extreme}");
         }
     }

@@ -1,1 +1,148 @@
+//! The command line: thin. It parses arguments, picks the backend, shows progress, prints, and decides the exit status.
+//!
+//! | exit status | meaning |
+//! | --- | --- |
+//! | 0 | done, or proof valid |
+//! | 1 | proof invalid |
+//! | 2 | unusable arguments or malformed file |
+//! | 3 | the machine could not (out of memory, disk full, no such device) |
+
+mod args;
+mod commit;
+mod demo;
+mod doctor;
+mod estimate;
+mod files;
 pub mod input;
+mod inspect;
+mod output;
+mod prove;
+mod verify;
+
+use crate::compute::{Compute, ComputeError, cpu::Cpu, reference::Reference};
+use crate::protocol::{InstanceError, ProveError, VerifyError};
+use args::{Args, Command, Common};
+use clap::Parser;
+use output::Output;
+use std::process::ExitCode;
+
+/// A sentence for the user, and the exit status it ends with.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: u8,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn invalid(message: impl std::fmt::Display) -> Self {
+        Self { code: 1, message: message.to_string() }
+    }
+
+    pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
+        Self { code: 2, message: message.to_string() }
+    }
+
+    pub(crate) fn machine(message: impl std::fmt::Display) -> Self {
+        Self { code: 3, message: message.to_string() }
+    }
+}
+
+macro_rules! usage_errors {
+    ($($error:ty),*) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::usage(error)
+            }
+        })*
+    };
+}
+
+usage_errors!(
+    crate::model::codec::FileError,
+    crate::model::ranges::ModelError,
+    crate::model::import::ImportError,
+    input::InputError,
+    InstanceError
+);
+
+impl From<ProveError> for Failure {
+    fn from(error: ProveError) -> Self {
+        match error {
+            ProveError::Instance(e) => Self::usage(e),
+            other => Self::machine(other),
+        }
+    }
+}
+
+impl From<ComputeError> for Failure {
+    fn from(error: ComputeError) -> Self {
+        Self::machine(error)
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        Self::invalid(error)
+    }
+}
+
+/// Runs a command of the program on the chosen backend.
+trait OnDevice {
+    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure>;
+}
+
+fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
+    match common.device.as_str() {
+        "auto" | "cpu" => command.run(Cpu),
+        "reference" => command.run(Reference),
+        gpu if gpu == "gpu" || gpu.starts_with("gpu:") => {
+            Err(Failure::machine(format!("--device {gpu}: this release has no GPU backend yet; use --device cpu")))
+        }
+        other => {
+            Err(Failure::usage(format!("--device {other}: unknown device, expected auto, cpu, gpu, gpu:NAME or reference")))
+        }
+    }
+}
+
+/// The program.
+#[must_use]
+pub fn main() -> ExitCode {
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let output = Output::new(&args.common);
+    match run(&args, &output) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output.failure(&failure.message, failure.code);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn run(args: &Args, out: &Output) -> Result<(), Failure> {
+    let level = if args.common.verbose > 0 { tracing::Level::DEBUG } else { tracing::Level::WARN };
+    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).try_init();
+    if args.common.threads > 0 {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(args.common.threads).build_global();
+        pool.map_err(|e| Failure::machine(format!("--threads {}: {e}", args.common.threads)))?;
+    }
+    files::clean_up_on_interrupt();
+    let common = &args.common;
+    match &args.command {
+        Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
+        Command::Import(a) => commit::import(a, out),
+        Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
+        Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),
+        Command::Verify(a) => verify::run(a, out),
+        Command::Inspect(a) => inspect::run(a, out),
+        Command::Estimate(a) => estimate::run(a, out),
+        Command::Random(a) => commit::random(a, out),
+        Command::Infer(a) => prove::infer(a, out),
+        Command::Doctor => doctor::run(out),
+    }
+}

@@ -132,13 +132,7 @@ pub trait Compute: Send + Sync {
     fn halves(&self, table: Self::Table, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Self::Table; 2]>;
 
     /// Binds the tables' top variable first, where one is given, then evaluates the round polynomial: one pass.
-    fn round(
-        &self,
-        f: Summand,
-        tables: &mut [Self::Table],
-        weights: Weights<'_>,
-        bind: Option<Fr>,
-    ) -> Result<RoundValues>;
+    fn round(&self, f: Summand, tables: &mut [Self::Table], weights: Weights<'_>, bind: Option<Fr>) -> Result<RoundValues>;
 
     /// Binds the top variable of every table.
     fn bind(&self, tables: &mut [Self::Table], r: Fr) -> Result<()>;

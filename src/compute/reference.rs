@@ -108,13 +108,7 @@ impl Compute for Reference {
         Ok([low.to_vec(), high.to_vec()])
     }
 
-    fn round(
-        &self,
-        f: Summand,
-        tables: &mut [Vec<Fr>],
-        weights: Weights<'_>,
-        bind: Option<Fr>,
-    ) -> Result<RoundValues> {
+    fn round(&self, f: Summand, tables: &mut [Vec<Fr>], weights: Weights<'_>, bind: Option<Fr>) -> Result<RoundValues> {
         if let Some(r) = bind {
             self.bind(tables, r)?;
         }

@@ -141,8 +141,7 @@ mod prover {
                 let [q0, q1] = compute.halves(denominators, None, None)?;
                 let mut tables = [p0, p1, q0, q1];
                 let e_next;
-                (e_next, next) =
-                    sumcheck::prove_normalised(writer, compute, Summand::Fraction, &mut tables, &point, e)?;
+                (e_next, next) = sumcheck::prove_normalised(writer, compute, Summand::Fraction, &mut tables, &point, e)?;
                 let [p0, p1, q0, q1] = tables;
                 let (p0, p1, q0, q1) = (value(Some(&p0))?, value(Some(&p1))?, value(Some(&q0))?, value(Some(&q1))?);
                 let values = [p0 * inverse, p1 * inverse, q0, q1, q1 * (q0 + p0)];

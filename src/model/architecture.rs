@@ -2,8 +2,8 @@
 //!
 //! Bounds are rounded outwards to powers of two: the exact ones would tell something about the rows.
 
-use super::ranges::{self, ModelError};
 use super::Network;
+use super::ranges::{self, ModelError};
 
 /// An inclusive range of integers that contains zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -128,21 +128,25 @@ pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// Checks the frame and gives the payload. `file` is a name for messages.
+/// Bytes that [`expected_length`] looks at.
+pub const PREFIX: usize = HEADER;
+
+/// Checks the first bytes of a file (at most [`PREFIX`]) and tells how long it must be: nothing else has to be read to refuse a
+/// file of another kind, version or length.
 ///
 /// # Errors
-/// A sentence that says which part of the frame is wrong.
-pub fn unframe<'a>(kind: Kind, bytes: &'a [u8], file: &'a str) -> Result<Input<'a>, FileError> {
+/// What the first bytes are instead.
+pub fn expected_length(kind: Kind, prefix: &[u8], file: &str) -> Result<u64, FileError> {
     let (tag, expected, version) = describe(kind);
     let name = || file.to_owned();
-    if !bytes.starts_with(&MAGIC[..bytes.len().min(MAGIC.len())]) || bytes.is_empty() {
+    if prefix.is_empty() || !prefix.starts_with(&MAGIC[..prefix.len().min(MAGIC.len())]) {
         return Err(FileError::Magic { file: name(), expected });
     }
-    let Some((header, rest)) = bytes.split_first_chunk::<HEADER>() else {
-        return Err(FileError::Truncated { file: name(), found: bytes.len(), expected: HEADER + CHECK });
+    let Some(header) = prefix.first_chunk::<HEADER>() else {
+        return Err(FileError::Truncated { file: name(), found: prefix.len(), expected: HEADER + CHECK });
     };
     if header[6] != tag {
-        let found = kind_of(bytes).map_or("file of an unknown kind", |k| describe(k).1);
+        let found = kind_of(prefix).map_or("file of an unknown kind", |k| describe(k).1);
         return Err(FileError::Kind { file: name(), found, expected });
     }
     let mut fields = Input::new(&header[8..], file);
@@ -150,16 +154,34 @@ pub fn unframe<'a>(kind: Kind, bytes: &'a [u8], file: &'a str) -> Result<Input<'
     if found != version {
         return Err(FileError::Version { file: name(), found, expected: version });
     }
-    let total = usize::try_from(length).ok().and_then(|l| l.checked_add(HEADER + CHECK)).unwrap_or(usize::MAX);
-    if bytes.len() < total {
-        return Err(FileError::Truncated { file: name(), found: bytes.len(), expected: total });
+    Ok(length.saturating_add((HEADER + CHECK) as u64))
+}
+
+/// Compares a file's length with what its first bytes announce.
+///
+/// # Errors
+/// Cut off, or too long.
+pub fn check_length(found: u64, expected: u64, file: &str) -> Result<(), FileError> {
+    let clip = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+    let (file, found, expected) = (file.to_owned(), clip(found), clip(expected));
+    match found.cmp(&expected) {
+        std::cmp::Ordering::Less => Err(FileError::Truncated { file, found, expected }),
+        std::cmp::Ordering::Equal => Ok(()),
+        std::cmp::Ordering::Greater => Err(FileError::TrailingBytes { file, extra: found - expected, expected }),
     }
-    if bytes.len() > total {
-        return Err(FileError::TrailingBytes { file: name(), extra: bytes.len() - total, expected: total });
-    }
+}
+
+/// Checks the frame and gives the payload. `file` is a name for messages.
+///
+/// # Errors
+/// A sentence that says which part of the frame is wrong.
+pub fn unframe<'a>(kind: Kind, bytes: &'a [u8], file: &'a str) -> Result<Input<'a>, FileError> {
+    let expected = expected_length(kind, bytes, file)?;
+    check_length(bytes.len() as u64, expected, file)?;
+    let (header, rest) = bytes.split_at(HEADER);
     let (payload, check) = rest.split_at(rest.len() - CHECK);
-    if header[7] != 0 || digest([header.as_slice(), payload])[..CHECK] != *check {
-        return Err(FileError::Digest { file: name() });
+    if header[7] != 0 || digest([header, payload])[..CHECK] != *check {
+        return Err(FileError::Digest { file: file.to_owned() });
     }
     Ok(Input::new(payload, file))
 }

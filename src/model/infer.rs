@@ -1,7 +1,7 @@
 //! Exact integer inference: the function that a proof is about.
 
-use super::architecture::requantise;
 use super::Network;
+use super::architecture::requantise;
 
 /// All values of a batch, layer by layer. Vectors hold one input after the other, `B × width`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -105,11 +105,7 @@ impl<'a> Instance<'a> {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn check_inputs(
-    arch: &crate::model::Architecture,
-    inputs: &[i32],
-    batch: usize,
-) -> Result<(), InstanceError> {
+pub fn check_inputs(arch: &crate::model::Architecture, inputs: &[i32], batch: usize) -> Result<(), InstanceError> {
     let width = arch.inputs(0);
     if inputs.len() != batch * width {
         return Err(InstanceError::InputLength { found: inputs.len(), expected: batch * width, batch, width });

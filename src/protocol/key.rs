@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Verifying key file: architecture (blob), rows of 64 bytes (count), ternarity proof (blob, may be empty). Secret file: key
-//! digest (64 bytes), blinding seed (32 bytes).
+//! digest (64 bytes), blinding seed (32 bytes), the verifying key's file (blob).
 
 use super::ternarity;
 use crate::algebra::g1::Point;
@@ -185,21 +185,36 @@ mod prover {
     }
 
     impl Secret {
-        /// The file's bytes. Whoever reads them can test guesses of the weights: keep the file private.
+        /// The file's bytes, with the key it belongs to, so that proving needs no other file. Whoever reads them can test
+        /// guesses of the weights: keep the file private.
         #[must_use]
-        pub fn to_bytes(&self) -> Vec<u8> {
-            codec::frame(Kind::Secret, &[self.digest.as_slice(), &self.seed].concat())
+        pub fn to_bytes(&self, key: &VerifyingKey) -> Vec<u8> {
+            let mut out = [self.digest.as_slice(), &self.seed].concat();
+            codec::put_blob(&mut out, &key.to_bytes());
+            codec::frame(Kind::Secret, &out)
         }
 
         /// Reads a file's bytes.
         ///
         /// # Errors
         /// One sentence about what is wrong with the file.
-        pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, FileError> {
+        pub fn from_bytes(bytes: &[u8], file: &str) -> Result<(Self, VerifyingKey), FileError> {
             let mut input = codec::unframe(Kind::Secret, bytes, file)?;
             let secret = Self { digest: input.array()?, seed: input.array()? };
+            let key = VerifyingKey::from_bytes(input.blob()?, file)?;
             input.end()?;
-            Ok(secret)
+            secret.check(&key).map_err(|e| input.bad(e.to_string()))?;
+            Ok((secret, key))
+        }
+
+        /// The digest of the key that it belongs to.
+        #[must_use]
+        pub const fn digest(&self) -> &[u8; DIGEST] {
+            &self.digest
+        }
+
+        pub(crate) const fn seed(&self) -> &[u8; 32] {
+            &self.seed
         }
 
         /// The blinds of all rows of the key, in order.
@@ -278,9 +293,7 @@ mod prover {
     #[must_use]
     pub fn best_row_width(network: &Network, profile: Profile) -> usize {
         let widths = network.widths();
-        let rows = |m: usize| -> usize {
-            widths.windows(2).map(|w| w[1] * w[0].div_ceil(m) + w[1].div_ceil(m)).sum()
-        };
+        let rows = |m: usize| -> usize { widths.windows(2).map(|w| w[1] * w[0].div_ceil(m) + w[1].div_ceil(m)).sum() };
         let cost = |m: usize| match profile {
             Profile::Balanced => 2 * m + rows(m),
             Profile::Prover => 4 * m + rows(m) / 4,

@@ -22,10 +22,10 @@ pub mod verify;
 
 #[cfg(all(test, feature = "prover"))]
 mod attacks;
-#[cfg(all(test, feature = "prover"))]
-mod vectors;
 #[cfg(feature = "prover")]
 pub mod prove;
+#[cfg(all(test, feature = "prover"))]
+mod vectors;
 #[cfg(feature = "prover")]
 pub mod witness;
 

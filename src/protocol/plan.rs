@@ -303,7 +303,13 @@ mod tests {
     fn arch() -> Architecture {
         let clamp = Clamp { min: 0, max: 15 };
         let hidden = |bits| HiddenLayer { shift: 3, clamp, bits };
-        Architecture { row_width: 8, widths: vec![7, 5, 4, 3], input: clamp, hidden: vec![hidden(6), hidden(4)], logit_bits: 6 }
+        Architecture {
+            row_width: 8,
+            widths: vec![7, 5, 4, 3],
+            input: clamp,
+            hidden: vec![hidden(6), hidden(4)],
+            logit_bits: 6,
+        }
     }
 
     #[test]
@@ -335,7 +341,8 @@ mod tests {
     #[test]
     fn vector_numbers_are_distinct() {
         let layers = 3;
-        let mut all: Vec<usize> = (0..layers).flat_map(|b| [Vector::Weights(b).index(layers), Vector::Bias(b).index(layers)]).collect();
+        let mut all: Vec<usize> =
+            (0..layers).flat_map(|b| [Vector::Weights(b).index(layers), Vector::Bias(b).index(layers)]).collect();
         all.push(Vector::Input.index(layers));
         all.extend((0..layers - 1).flat_map(|b| [Vector::Activation(b).index(layers), Vector::Quotient(b).index(layers)]));
         all.extend((0..2).map(|t| Vector::Multiplicity(t).index(layers)));

@@ -92,7 +92,8 @@ impl Proof {
             return Err(input.bad(format!("{batch} inputs of {width} values do not make a statement")));
         }
         let context = input.blob()?.to_vec();
-        let product = |input: &codec::Input<'_>, n: usize| batch.checked_mul(n).ok_or_else(|| input.bad("a count is too large"));
+        let product =
+            |input: &codec::Input<'_>, n: usize| batch.checked_mul(n).ok_or_else(|| input.bad("a count is too large"));
         let (count, output_count) = (product(&input, width)?, product(&input, outputs)?);
         let inputs = input.i32s(count)?;
         let logits = input.i32s(output_count)?;

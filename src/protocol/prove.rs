@@ -190,9 +190,8 @@ impl<C: Compute> Session<C> {
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
     fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
         let statement = instance.transcript().squeeze("seed");
-        let secret = self.secret.to_bytes();
         let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
-        let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, &secret, &statement, &[attempt], &inputs];
+        let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt], &inputs];
         let mut seed = [0; 32];
         seed.copy_from_slice(&digest(pieces)[..32]);
         seed
@@ -244,8 +243,7 @@ impl<C: Compute> Session<C> {
         let scalars = 2 * log2_ceil(row_width);
         let mut writer = Writer::new(close_transcript(&[digest]), scalars, blinds, &self.compute)?;
         prepare(&mut writer);
-        let closing =
-            prove_close(writer, &self.compute, blinds, &[body], row_width, (&mask, &delta), |s| clock.begin(s))?;
+        let closing = prove_close(writer, &self.compute, blinds, &[body], row_width, (&mask, &delta), |s| clock.begin(s))?;
         Ok([bytes, closing].concat())
     }
 

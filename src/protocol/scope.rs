@@ -164,13 +164,7 @@ impl<'a> Scope<'a> {
     ///
     /// # Errors
     /// When a challenge hits a key.
-    pub fn claims<C: Claim>(
-        &self,
-        weights: C,
-        inputs: C,
-        leaf: C,
-        u: C,
-    ) -> Result<Vec<(C, Functional)>, VerifyError> {
+    pub fn claims<C: Claim>(&self, weights: C, inputs: C, leaf: C, u: C) -> Result<Vec<(C, Functional)>, VerifyError> {
         let (public_weights, public_inputs) = self.public_parts()?;
         let form = (leaf + u) * -Fr::one();
         let [w, x, v] = self.functionals();
@@ -209,7 +203,8 @@ impl<'a> Scope<'a> {
         for block in &plan.lookups {
             let (selector, local) = block.split(&self.leaf);
             let local = &local[..local.len() - plan.batch_bits];
-            let mut add = |vector: Vector, width, factor: Fr| form.add(vector.index(layers), width, local, selector * factor);
+            let mut add =
+                |vector: Vector, width, factor: Fr| form.add(vector.index(layers), width, local, selector * factor);
             match block.kind {
                 Lookup::Accumulator(b) => add(Vector::Activation(b), arch.outputs(b), self.beta),
                 Lookup::Remainder(b) => {

@@ -121,8 +121,7 @@ mod prover {
         let mut tables = [compute.upload(entries(network, &blocks, bits))?];
         let (mut e, mut x) = (Hidden::default(), Vec::with_capacity(bits));
         for (i, t) in tau.iter().enumerate() {
-            let [_, d, c2, c3] =
-                compute.round(Summand::Cubic, &mut tables, Weights::Eq(&eq, i + 1), x.last().copied())?;
+            let [_, d, c2, c3] = compute.round(Summand::Cubic, &mut tables, Weights::Eq(&eq, i + 1), x.last().copied())?;
             let [d, c2, c3] = writer.scalars(["d", "c2", "c3"], [d, c2, c3])?;
             let r = writer.challenge("r");
             e = sumcheck::normalised_cubic_update(e, d, c2, c3, *t, r);

@@ -37,10 +37,9 @@ pub(super) fn network(case: &Value) -> Network {
         let rows = l["weights"].as_array().unwrap();
         let columns = rows[0].as_array().unwrap().len();
         let weights = TernaryMatrix::from_rows(columns, rows.iter().map(|r| ints(r).into_iter().map(|v| v as i8))).unwrap();
-        let requantise = l["shift"].as_u64().map(|shift| Requantise {
-            shift: shift as u32,
-            clamp: Clamp { min: int(&l["min"]), max: int(&l["max"]) },
-        });
+        let requantise = l["shift"]
+            .as_u64()
+            .map(|shift| Requantise { shift: shift as u32, clamp: Clamp { min: int(&l["min"]), max: int(&l["max"]) } });
         Layer { weights, bias: ints(&l["bias"]), requantise }
     };
     Network {
@@ -79,7 +78,11 @@ fn check_case<C: Compute>(compute: C, case: &Value) {
         assert_words(&format!("{name}, ternarity"), &proof, &case["ternarity_words"]);
         key = key.with_ternarity(proof).unwrap();
     }
-    assert_eq!(key.ternarity_digest().map_or(Vec::new(), |d| d.to_vec()), bytes(&case["ternarity"]), "{name}: ternarity digest");
+    assert_eq!(
+        key.ternarity_digest().map_or(Vec::new(), |d| d.to_vec()),
+        bytes(&case["ternarity"]),
+        "{name}: ternarity digest"
+    );
 
     let private = case["private"].as_bool().unwrap();
     let context = bytes(&case["context"]);

@@ -20,6 +20,23 @@ mod image;
 mod json;
 mod npy;
 
+/// Writes inputs of `width` values each as .npy (format 1.0, 32-bit integers).
+#[must_use]
+pub fn to_npy(values: &[i32], width: usize) -> Vec<u8> {
+    let rows = values.len() / width.max(1);
+    let mut header = format!("{{'descr': '<i4', 'fortran_order': False, 'shape': ({rows}, {width}), }}");
+    // Magic, version and length take 10 bytes; the data starts at a multiple of 64.
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut out = b"\x93NUMPY\x01\x00".to_vec();
+    out.extend_from_slice(&(header.len() as u16).to_le_bytes());
+    out.extend_from_slice(header.as_bytes());
+    values.iter().for_each(|v| out.extend_from_slice(&v.to_le_bytes()));
+    out
+}
+
 #[cfg(test)]
 mod tests;
 

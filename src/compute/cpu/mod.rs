@@ -123,13 +123,7 @@ impl Compute for Cpu {
         Ok(both)
     }
 
-    fn round(
-        &self,
-        f: Summand,
-        tables: &mut [Vec<Fr>],
-        weights: Weights<'_>,
-        bind: Option<Fr>,
-    ) -> Result<RoundValues> {
+    fn round(&self, f: Summand, tables: &mut [Vec<Fr>], weights: Weights<'_>, bind: Option<Fr>) -> Result<RoundValues> {
         Ok(round::round(f, tables, weights, bind))
     }
 

@@ -154,10 +154,8 @@ fn task<G: Gate<N>, const N: usize>(
     if len >= 2 * PAIRS {
         let middle = len / 2;
         let second = parts.each_mut().map(|p| p.split_off(middle));
-        let (l, r) = rayon::join(
-            || task::<G, N>(parts, from, weights, bind),
-            || task::<G, N>(second, from + middle, weights, bind),
-        );
+        let (l, r) =
+            rayon::join(|| task::<G, N>(parts, from, weights, bind), || task::<G, N>(second, from + middle, weights, bind));
         return std::array::from_fn(|i| l[i] + r[i]);
     }
     let mut total = [Fr::zero(); 3];

@@ -1,0 +1,200 @@
+//! Arguments. Names are fixed: scripts rely on them.
+
+use crate::protocol::key::Profile;
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::path::PathBuf;
+
+/// Zero-knowledge proofs of inference for ternary neural networks.
+#[derive(Parser, Debug)]
+#[command(name = "zktern", version, about, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) common: Common,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Common {
+    /// One JSON document on standard output, and nothing else there
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Print nothing but errors
+    #[arg(long, global = true)]
+    pub(super) quiet: bool,
+    /// More about what happens, on standard error
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(super) verbose: u8,
+    /// Number of threads (0: one per core)
+    #[arg(long, global = true, default_value_t = 0, value_name = "N")]
+    pub(super) threads: usize,
+    /// auto, cpu, gpu, gpu:NAME or reference
+    #[arg(long, global = true, default_value = "auto", value_name = "D")]
+    pub(super) device: String,
+}
+
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// A trained network and real handwritten digits: commit, prove, verify
+    Demo(Demo),
+    /// A network from a safetensors file with ternary weights
+    Import(Import),
+    /// Commit to a network: a public verifying key and a prover's secret
+    Commit(Commit),
+    /// Prove what a network outputs for an input
+    Prove(Prove),
+    /// Check a proof
+    Verify(Verify),
+    /// What a file holds: shapes, densities, bounds, tables, digests, sizes
+    Inspect(Inspect),
+    /// Memory, time and proof size before proving
+    Estimate(Estimate),
+    /// A random network (and inputs), for tests and benchmarks
+    Random(Random),
+    /// Exact integer inference: the function that is proved
+    Infer(Infer),
+    /// Devices, limits, and a self-test of each
+    Doctor,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Demo {
+    /// How many digits one proof is about (1 to 20)
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub(super) count: usize,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Import {
+    /// A .safetensors file with int8 weights in {-1, 0, 1} and zktern metadata
+    pub(super) model: PathBuf,
+    /// The network to write
+    #[arg(short, long, value_name = "NET.tern")]
+    pub(super) output: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ProfileName {
+    Balanced,
+    Prover,
+    Verifier,
+    Size,
+}
+
+impl From<ProfileName> for Profile {
+    fn from(name: ProfileName) -> Self {
+        match name {
+            ProfileName::Balanced => Self::Balanced,
+            ProfileName::Prover => Self::Prover,
+            ProfileName::Verifier => Self::Verifier,
+            ProfileName::Size => Self::Size,
+        }
+    }
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Commit {
+    /// The network
+    pub(super) network: PathBuf,
+    /// The verifying key to write (public)
+    #[arg(short, long, value_name = "NET.vk")]
+    pub(super) output: PathBuf,
+    /// The prover's secret to write (keep it private)
+    #[arg(long, value_name = "NET.key")]
+    pub(super) secret: PathBuf,
+    /// Also prove that all weights are -1, 0 or 1
+    #[arg(long)]
+    pub(super) prove_ternary: bool,
+    /// Whose cost the width of committed rows favours
+    #[arg(long, value_enum, default_value = "balanced")]
+    pub(super) profile: ProfileName,
+    /// Reproducible blinds from a number; the result hides NOTHING
+    #[arg(long, value_name = "N")]
+    pub(super) insecure_seed: Option<u64>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Prove {
+    /// The network
+    pub(super) network: PathBuf,
+    /// .npy, IDX, PNG, PGM or JSON; - is standard input
+    pub(super) input: PathBuf,
+    /// The proof to write
+    #[arg(short, long, value_name = "OUT.proof")]
+    pub(super) output: PathBuf,
+    /// The prover's secret (default: beside the network, with the ending .key)
+    #[arg(long, value_name = "NET.key")]
+    pub(super) secret: Option<PathBuf>,
+    /// Hide the input
+    #[arg(long)]
+    pub(super) private_input: bool,
+    /// A nonce or other data that the proof is bound to, in hexadecimal
+    #[arg(long, value_name = "HEX")]
+    pub(super) context: Option<String>,
+    /// Prove all inputs of the file in one proof
+    #[arg(long)]
+    pub(super) batch: bool,
+    /// Reproducible blinds from a number; the result hides NOTHING
+    #[arg(long, value_name = "N")]
+    pub(super) insecure_seed: Option<u64>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Verify {
+    /// The proof
+    pub(super) proof: PathBuf,
+    /// The verifying key
+    #[arg(long, value_name = "NET.vk")]
+    pub(super) key: PathBuf,
+    /// The input that the proof must be about
+    #[arg(long)]
+    pub(super) input: Option<PathBuf>,
+    /// The context that the proof must be bound to, in hexadecimal (default: none)
+    #[arg(long, value_name = "HEX")]
+    pub(super) context: Option<String>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Inspect {
+    /// Any of our files, or a safetensors network
+    pub(super) file: PathBuf,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Estimate {
+    /// The network
+    pub(super) network: PathBuf,
+    /// Inputs in one proof
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) count: usize,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Random {
+    /// Widths, inputs first: 784,512,10
+    #[arg(long, value_delimiter = ',', required = true)]
+    pub(super) shape: Vec<usize>,
+    /// Fraction of weights that are not zero: 1/16 or 0.3
+    #[arg(long, default_value = "1/16")]
+    pub(super) density: String,
+    /// Seed
+    #[arg(long, default_value_t = 0, value_name = "S")]
+    pub(super) seed: u64,
+    /// The network to write
+    #[arg(short, long, value_name = "NET.tern")]
+    pub(super) output: PathBuf,
+    /// Random inputs to write, as .npy
+    #[arg(long, value_name = "X.npy")]
+    pub(super) input: Option<PathBuf>,
+    /// How many inputs
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) count: usize,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Infer {
+    /// The network
+    pub(super) network: PathBuf,
+    /// .npy, IDX, PNG, PGM or JSON; - is standard input
+    pub(super) input: PathBuf,
+}

@@ -1,0 +1,99 @@
+//! `estimate`: what a proof will cost, from counts of operations and their unit costs measured here and now.
+
+use super::files;
+use super::output::{Output, human, seconds, size};
+use super::{Failure, args};
+use crate::algebra::{Fr, msm};
+use crate::commit::Generators;
+use crate::model::Architecture;
+use crate::protocol::{Mode, Plan, key};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// Seconds per operation on one core.
+pub(super) struct Units {
+    /// A field multiplication.
+    pub(super) multiplication: f64,
+    /// A term of a lazily reduced sum.
+    pub(super) addition: f64,
+    /// A batched affine point addition.
+    pub(super) point_addition: f64,
+}
+
+/// Measures unit costs, in about 20 ms.
+pub(super) fn measure() -> Units {
+    let per = |n: usize, time: Duration| time.as_secs_f64() / n as f64;
+    let values: Vec<Fr> = (1..4097u64).map(Fr::from).collect();
+    let start = Instant::now();
+    let mut product = Fr::from(3u64);
+    for _ in 0..16 {
+        values.iter().for_each(|v| product *= v);
+    }
+    std::hint::black_box(product);
+    let multiplication = per(16 * values.len(), start.elapsed());
+    let limbs: Vec<_> = values.iter().map(crate::algebra::wide::Limbs::new).collect();
+    let start = Instant::now();
+    let mut sum = crate::algebra::wide::Lanes::default();
+    for _ in 0..64 {
+        limbs.iter().for_each(|l| sum.add(l));
+    }
+    std::hint::black_box(sum.finish());
+    let addition = per(64 * limbs.len(), start.elapsed());
+    let generators = Generators::new(4096);
+    let small: Vec<i32> = (0..4096).map(|i| i % 256).collect();
+    let start = Instant::now();
+    let _ = std::hint::black_box(msm::msm_small(generators.rows(), &small));
+    let point_addition = per(4096 + 2 * 256, start.elapsed());
+    Units { multiplication, addition, point_addition }
+}
+
+/// `zktern estimate`.
+pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
+    let network = files::read_network(&args.network)?;
+    let arch = Architecture::of(&network, key::best_row_width(&network, key::Profile::Balanced))?;
+    let plan = Plan::new(&arch, args.count, false)?;
+    let units = measure();
+    let threads = rayon::current_num_threads() as f64;
+    let leaves = (1u64 << plan.lookup_bits) as f64;
+    let entries = (1u64 << plan.linear_bits) as f64;
+    let m = arch.row_width as f64;
+    // Per stage, in operations of one core.
+    let committed: f64 = plan.witness_vectors(&arch).iter().map(|(_, w)| *w as f64).sum();
+    let full_width = 32.0 * m;
+    let messages = plan.body_scalars() as f64 + 3.0 * plan.products() as f64;
+    let parallel = units.point_addition * (committed + full_width + 64.0 * messages)
+        + units.multiplication * (11.0 * leaves + 4.0 * entries + 30.0 * m)
+        + units.addition * network.non_zeros() as f64;
+    let time = Duration::from_secs_f64(parallel / threads + messages * 33.0 * 2.4 * units.point_addition);
+    let msm_points = arch.key_rows() + arch.row_width;
+    let verify = Duration::from_secs_f64(28.0 * units.point_addition * msm_points as f64);
+    // Leaves, their tree (numerators and denominators), indices; the witness; tables; the key and generators.
+    let host = leaves * (32.0 + 64.0 + 4.0 + 64.0)
+        + entries * 160.0
+        + committed * 8.0
+        + msm_points as f64 * 128.0
+        + network.non_zeros() as f64 * 16.0
+        + 8e6;
+    let dominant = (0..arch.layers())
+        .max_by_key(|&b| {
+            let lookups = plan.modes.get(b).map_or(0, |m| if *m == Mode::Split { 2 } else { 1 });
+            network.layers[b].weights.non_zeros() / 4 + 12 * lookups * arch.outputs(b) * args.count
+        })
+        .unwrap_or(0);
+    let bytes = plan.proof_bytes(&arch);
+    let modes: String = plan.modes.iter().map(|m| char::from(m.letter())).collect();
+    let tables: Vec<usize> = plan.tables.iter().map(crate::lookup::Table::len).collect();
+    out.line(format!("network    {} ({}), {} input(s) in one proof", network.name, network.shape(), args.count));
+    out.line(format!("lookups    2^{} leaves, modes {modes}, tables of {tables:?} entries", plan.lookup_bits));
+    out.line(format!("prove      about {} on {} threads", human(time), rayon::current_num_threads()));
+    out.line(format!("verify     about {} on one thread", human(verify)));
+    out.line(format!("proof      {} (exact, without inputs and outputs)", size(bytes)));
+    out.line(format!("memory     about {} (host); no GPU", size(host as usize)));
+    out.line(format!("dominant   layer {dominant} ({} x {})", arch.outputs(dominant), arch.inputs(dominant)));
+    out.document(&json!({
+        "model": network.name, "inputs": args.count, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
+        "host_bytes": host as u64, "gpu_bytes": 0, "dominant_layer": dominant, "modes": modes, "tables": tables,
+        "lookup_bits": plan.lookup_bits, "linear_bits": plan.linear_bits,
+    }));
+    Ok(())
+}

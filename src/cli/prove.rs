@@ -1,0 +1,130 @@
+//! `prove` and `infer`.
+
+use super::files::{self, Access};
+use super::output::{Output, human, model_keys, seconds, size, stages};
+use super::{Failure, OnDevice, args, commit::entropy};
+use crate::compute::Compute;
+use crate::model::codec::Kind;
+use crate::model::infer::argmax;
+use crate::model::{Architecture, Network};
+use crate::protocol::{Proof, Secret, Session, Stage, StageTimes};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// A proof that its maker has verified.
+pub(super) struct Made {
+    pub(super) proof: Proof,
+    pub(super) times: StageTimes,
+    pub(super) prove: Duration,
+    pub(super) verify: Duration,
+}
+
+/// Proves, then verifies.
+pub(super) fn make<C: Compute>(
+    session: &Session<C>,
+    inputs: &[i32],
+    private: bool,
+    context: &[u8],
+    entropy: &[u8; 32],
+    out: &Output,
+) -> Result<Made, Failure> {
+    let bar = out.bar(Stage::ALL.len(), "prove");
+    let start = Instant::now();
+    let (proof, times) = session.prove(inputs, private, context, entropy, &bar)?;
+    let prove = start.elapsed();
+    drop(bar);
+    let start = Instant::now();
+    proof.verify(session.key()).map_err(|e| {
+        Failure::machine(format!("the proof just made is not valid ({e}); nothing was written; please report it"))
+    })?;
+    Ok(Made { proof, times, prove, verify: start.elapsed() })
+}
+
+/// The outputs, one list per input.
+pub(super) fn outputs(logits: &[i32], width: usize) -> Value {
+    logits.chunks(width).map(|z| json!(z)).collect::<Vec<_>>().into()
+}
+
+/// Inference and its time.
+pub(super) fn timed_inference(network: &Network, inputs: &[i32]) -> (Vec<i32>, Duration) {
+    let start = Instant::now();
+    let logits = network.logits(inputs);
+    (logits, start.elapsed())
+}
+
+/// `zktern prove`.
+pub(super) struct Prove<'a> {
+    pub(super) args: &'a args::Prove,
+    pub(super) out: &'a Output,
+}
+
+impl OnDevice for Prove<'_> {
+    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
+        let Self { args, out } = self;
+        let network = files::read_network(&args.network)?;
+        let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
+        if args.secret.is_none() && !path.exists() {
+            return Err(Failure::usage(format!(
+                "{}: no such secret; run `zktern commit {} -o NET.vk --secret {}` first, or give --secret",
+                files::name(&path),
+                files::name(&args.network),
+                files::name(&path)
+            )));
+        }
+        let (secret, key) = Secret::from_bytes(&files::read(&path, Kind::Secret)?, &files::name(&path))?;
+        let context = files::context(args.context.as_deref())?;
+        let session = Session::new(compute, network, key, secret)?;
+        let arch = session.key().architecture().clone();
+        let inputs = files::read_inputs(&args.input, &arch)?;
+        let batch = inputs.len() / arch.inputs(0);
+        if batch > 1 && !args.batch {
+            return Err(Failure::usage(format!(
+                "{}: holds {batch} inputs; add --batch to prove them in one proof",
+                files::name(&args.input)
+            )));
+        }
+        let entropy = entropy(args.insecure_seed, "proof", out)?;
+        let (expected, infer) = timed_inference(session.network(), &inputs);
+        let made = make(&session, &inputs, args.private_input, &context, &entropy, out)?;
+        if made.proof.logits != expected {
+            return Err(Failure::machine(
+                "the device's inference differs from the CPU's; nothing was written; run zktern doctor",
+            ));
+        }
+        let bytes = made.proof.to_bytes();
+        files::write(&args.output, &bytes, Access::Public)?;
+        out.line(format!("digest     {}", session.key().short_digest()));
+        for (i, z) in made.proof.logits.chunks(arch.logits()).enumerate().take(20) {
+            out.line(format!("output {i:<3} class {} {z:?}", argmax(z)));
+        }
+        out.line(format!("proved     {batch} input(s) in {}, verified in {}", human(made.prove), human(made.verify)));
+        out.line(format!("wrote      {} ({})", files::name(&args.output), size(bytes.len())));
+        let mut document = model_keys(session.network(), session.key(), session.compute());
+        document.insert("inputs".into(), json!(batch));
+        document.insert("infer_s".into(), json!(seconds(infer)));
+        document.insert("prove_s".into(), json!(seconds(made.prove)));
+        document.insert("verify_s".into(), json!(seconds(made.verify)));
+        document.insert("stages".into(), stages(&made.times));
+        document.insert("proof_bytes".into(), json!(bytes.len()));
+        document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
+        document.insert("outputs".into(), outputs(&made.proof.logits, arch.logits()));
+        document.insert("valid".into(), json!(true));
+        out.document(&document.into());
+        Ok(())
+    }
+}
+
+/// `zktern infer`.
+pub(super) fn infer(args: &args::Infer, out: &Output) -> Result<(), Failure> {
+    let network = files::read_network(&args.network)?;
+    let arch = Architecture::of(&network, 1)?;
+    let inputs = files::read_inputs(&args.input, &arch)?;
+    let (logits, time) = timed_inference(&network, &inputs);
+    for (i, z) in logits.chunks(arch.logits()).enumerate() {
+        out.line(format!("input {i:<4} class {} {z:?}", argmax(z)));
+    }
+    let batch = inputs.len() / arch.inputs(0);
+    let outputs = outputs(&logits, arch.logits());
+    out.document(&json!({ "model": network.name, "inputs": batch, "infer_s": seconds(time), "outputs": outputs }));
+    Ok(())
+}

@@ -51,13 +51,11 @@ impl FixedBase {
     }
 
     /// `scalar·P`.
-    #[must_use]
     pub fn mul(&self, scalar: &Fr) -> G1Projective {
         self.add_to(G1Projective::zero(), scalar)
     }
 
     /// `start + scalar·P`.
-    #[must_use]
     pub fn add_to(&self, start: G1Projective, scalar: &Fr) -> G1Projective {
         Self::terms(scalar).fold(start, |acc, (at, negative)| {
             let p = self.multiples[at];

@@ -69,7 +69,6 @@ impl Point {
     }
 
     /// The same point as arkworks writes it.
-    #[must_use]
     pub const fn to_affine(self) -> G1Affine {
         G1Affine::new_unchecked(self.x, self.y)
     }
@@ -128,7 +127,6 @@ fn coordinate(value: &Fq) -> [u8; WORD] {
 }
 
 /// The sum of affine points, some possibly negated, by mixed additions: for a handful of points.
-#[must_use]
 pub fn sum(points: impl IntoIterator<Item = Point>) -> G1Projective {
     points.into_iter().fold(G1Projective::zero(), |acc, p| acc + p.to_affine())
 }

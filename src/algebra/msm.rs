@@ -69,7 +69,6 @@ impl Digits {
     }
 
     /// `Σ_w 2^{c·w}·sums[w]`: the result from every window's sum.
-    #[must_use]
     pub fn recompose(&self, sums: &[G1Projective]) -> G1Projective {
         let mut total = G1Projective::zero();
         for sum in sums.iter().rev() {
@@ -101,7 +100,6 @@ fn extract(limbs: &[u64; 4], from: usize, count: usize) -> i64 {
 }
 
 /// `Σ_i digits[i]·points[i]`.
-#[must_use]
 pub fn window_sum(points: &[Point], digits: &[i32]) -> G1Projective {
     let top = digits.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
     if top == 0 {
@@ -170,7 +168,6 @@ fn running_sum(buckets: &[Option<Point>], first: usize) -> G1Projective {
 }
 
 /// `Σ_i scalars[i]·points[i]` over the shorter of the two.
-#[must_use]
 pub fn msm(points: &[Point], scalars: &[Fr]) -> G1Projective {
     let digits = Digits::full_width(scalars);
     let sums: Vec<_> = digits.windows().iter().map(|w| window_sum(points, w)).collect();
@@ -178,7 +175,6 @@ pub fn msm(points: &[Point], scalars: &[Fr]) -> G1Projective {
 }
 
 /// `Σ_i values[i]·points[i]` for small integers.
-#[must_use]
 pub fn msm_small(points: &[Point], values: &[i32]) -> G1Projective {
     let digits = Digits::small(values);
     let sums: Vec<_> = digits.windows().iter().map(|w| window_sum(points, w)).collect();

@@ -128,6 +128,9 @@ pub struct Session<C: Compute> {
     generators: Generators,
 }
 
+/// A proof up to stage 3: its end state, its digest, and its words.
+type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
+
 /// Attempts before a prover gives up; one fails with probability about 2^-230.
 const ATTEMPTS: u8 = 3;
 
@@ -258,7 +261,7 @@ impl<C: Compute> Session<C> {
         blinds: &mut Blinds,
         clock: &mut dyn ClockLike,
         prepare: &(impl Fn(&mut Writer<'_>) + Sync),
-    ) -> Result<(Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>), ProveError> {
+    ) -> Result<WrittenBody, ProveError> {
         let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
         let layers = arch.layers();
         let mut writer = Writer::new(instance.transcript(), plan.body_scalars(), blinds, compute)?;

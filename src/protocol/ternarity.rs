@@ -10,7 +10,7 @@
 use super::errors::{Check, VerifyError};
 use super::key::VerifyingKey;
 use super::plan::Block;
-use super::{TERNARITY_DOMAIN, close_transcript, verify::verify_close};
+use super::{TERNARITY_DOMAIN, verify::verify_close};
 use crate::algebra::mle::log2_ceil;
 use crate::algebra::{Fr, eq};
 use crate::commit::functional::{Body, Functional, RowCombination};
@@ -88,13 +88,14 @@ pub use prover::prove;
 
 #[cfg(feature = "prover")]
 mod prover {
-    use super::{Body, Fr, VerifyingKey, claim, close_transcript, layout, products, sumcheck, transcript};
+    use super::{Body, Fr, VerifyingKey, claim, layout, products, sumcheck, transcript};
     use crate::algebra::eq::SplitEq;
     use crate::algebra::mle::log2_ceil;
     use crate::commit::functional::Combined;
     use crate::commit::{Generators, Hidden};
     use crate::compute::{Compute, Summand, Weights};
     use crate::model::{Architecture, Network};
+    use crate::protocol::close_transcript;
     use crate::protocol::key::Secret;
     use crate::protocol::prove::prove_close;
     use crate::protocol::{ProveError, VerifyError};

@@ -28,12 +28,11 @@ pub fn verify(instance: &Instance<'_>, proof: &[u8]) -> Result<(), VerifyError> 
     verify_close(&[body], &[digest], row_width, proof, position, points)
 }
 
+/// A proof up to stage 3: its end state, its digest, and where its words end.
+type ReadBody = (Body<Form, RowCombination>, [u8; DIGEST], usize);
+
 /// Stages 1 to 3.
-fn verify_body(
-    instance: &Instance<'_>,
-    proof: &[u8],
-    points: &mut PointTable,
-) -> Result<(Body<Form, RowCombination>, [u8; DIGEST], usize), VerifyError> {
+fn verify_body(instance: &Instance<'_>, proof: &[u8], points: &mut PointTable) -> Result<ReadBody, VerifyError> {
     let (plan, arch) = (instance.plan(), instance.key().architecture());
     let mut reader = Reader::new(instance.transcript(), proof, 0);
     let mut products = Vec::with_capacity(plan.products());

@@ -18,6 +18,9 @@ pub struct Writer<'a> {
     pub(crate) tamper: Option<Tamper>,
 }
 
+/// What a finished channel leaves: the digest of its transcript, the scalars sent, the bytes written.
+pub type Written = ([u8; DIGEST], Vec<Hidden>, Vec<u8>);
+
 /// (tests only) Replaces a value just before it is committed to.
 #[cfg(test)]
 pub(crate) type Tamper = Box<dyn FnMut(&str, Fr) -> Fr>;
@@ -95,7 +98,7 @@ impl<'a> Writer<'a> {
     }
 
     /// Ends this channel: digest of its transcript, scalars sent, bytes written.
-    pub fn finish(mut self) -> Result<([u8; DIGEST], Vec<Hidden>, Vec<u8>), ProveError> {
+    pub fn finish(mut self) -> Result<Written, ProveError> {
         if !self.masks.is_empty() {
             return Err(ProveError::Internal("fewer scalars sent than announced"));
         }

@@ -1,7 +1,7 @@
 //! Multi-scalar multiplication `Σ_i k_i·P_i` by buckets (Pippenger) over signed digits.
 //!
 //! A window of `c` bits puts every point in the bucket of its digit's magnitude, sums all buckets with
-//! [`sum_lists`](super::batch_add::sum_lists), and weighs them in two levels: with `b − 1 = u·W + v`,
+//! [`sum_lists`], and weighs them in two levels: with `b − 1 = u·W + v`,
 //! `Σ_b b·B_b = W·Σ_u u·R_u + Σ_v (v + 1)·C_v`, R and C being sums of buckets by row and by column, again batched.
 //! The parts are exposed so that a parallel caller can run windows side by side; [`msm`] runs them one after the other.
 

@@ -207,6 +207,12 @@ mod prover {
             Ok((secret, key))
         }
 
+        /// (tests only) A secret for any key.
+        #[cfg(test)]
+        pub(crate) const fn from_parts(digest: [u8; DIGEST], seed: [u8; 32]) -> Self {
+            Self { digest, seed }
+        }
+
         /// The digest of the key that it belongs to.
         #[must_use]
         pub const fn digest(&self) -> &[u8; DIGEST] {

@@ -23,6 +23,8 @@ pub mod verify;
 #[cfg(all(test, feature = "prover"))]
 mod attacks;
 #[cfg(feature = "prover")]
+pub mod progress;
+#[cfg(feature = "prover")]
 pub mod prove;
 #[cfg(all(test, feature = "prover"))]
 mod vectors;
@@ -37,9 +39,11 @@ pub use key::VerifyingKey;
 #[cfg(feature = "prover")]
 pub use key::{Secret, commit};
 pub use plan::{Mode, Plan};
+#[cfg(feature = "prover")]
+pub use progress::{NoProgress, Progress, Stage, StageTimes};
 pub use proof::Proof;
 #[cfg(feature = "prover")]
-pub use prove::{NoProgress, Progress, Session, Stage, StageTimes};
+pub use prove::Session;
 pub use verify::verify;
 
 /// Domain of the proof's transcript.

@@ -4,6 +4,7 @@ use super::errors::ProveError;
 use super::instance::{self, Instance};
 use super::key::{Secret, VerifyingKey};
 use super::plan::{Plan, Vector};
+use super::progress::{Clock, Progress, Stage, StageTimes};
 use super::scope::Scope;
 use super::witness::{self, Lookups, Trace, table_offsets};
 use super::{Proof, VerifyError, close_transcript};
@@ -18,103 +19,6 @@ use crate::lookup::{fraction_tree, tables};
 use crate::model::{Architecture, Network};
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
 use ark_ff::{One, Zero};
-use std::time::{Duration, Instant};
-
-/// The parts of a proof's making, in order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
-    /// Inference and table positions.
-    Witness,
-    /// Stage 1: committing to the witness (and the mask of the opening beside it).
-    Commit,
-    /// Stage 2: the lookup argument.
-    Lookup,
-    /// Stage 3: the linear sumcheck.
-    Linear,
-    /// Stage 4: reduction of all claims to one point.
-    Opening,
-    /// Stage 5: sigma protocols.
-    Close,
-}
-
-impl Stage {
-    /// All stages, in order.
-    pub const ALL: [Self; 6] = [Self::Witness, Self::Commit, Self::Lookup, Self::Linear, Self::Opening, Self::Close];
-
-    /// The key of its time in JSON output.
-    #[must_use]
-    pub const fn key(self) -> &'static str {
-        match self {
-            Self::Witness => "witness_s",
-            Self::Commit => "commit_s",
-            Self::Lookup => "lookup_s",
-            Self::Linear => "linear_s",
-            Self::Opening => "opening_s",
-            Self::Close => "close_s",
-        }
-    }
-}
-
-/// Told when a stage begins.
-pub trait Progress: Send + Sync {
-    /// A stage begins.
-    fn begin(&self, stage: Stage);
-}
-
-/// Nobody is told.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct NoProgress;
-
-impl Progress for NoProgress {
-    fn begin(&self, _: Stage) {}
-}
-
-/// How long every stage took.
-#[derive(Clone, Debug, Default)]
-pub struct StageTimes {
-    times: [Duration; Stage::ALL.len()],
-}
-
-impl StageTimes {
-    /// Time of one stage.
-    #[must_use]
-    pub const fn get(&self, stage: Stage) -> Duration {
-        self.times[stage as usize]
-    }
-
-    /// Time of all stages.
-    #[must_use]
-    pub fn total(&self) -> Duration {
-        self.times.iter().sum()
-    }
-}
-
-/// Measures stages and announces them.
-struct Clock<'a> {
-    progress: &'a dyn Progress,
-    stage: Stage,
-    since: Instant,
-    times: StageTimes,
-}
-
-impl<'a> Clock<'a> {
-    fn start(progress: &'a dyn Progress) -> Self {
-        progress.begin(Stage::Witness);
-        Self { progress, stage: Stage::Witness, since: Instant::now(), times: StageTimes::default() }
-    }
-
-    fn begin(&mut self, stage: Stage) {
-        let now = Instant::now();
-        self.times.times[self.stage as usize] += now - self.since;
-        (self.stage, self.since) = (stage, now);
-        self.progress.begin(stage);
-    }
-
-    fn finish(mut self) -> StageTimes {
-        self.begin(Stage::Close);
-        self.times
-    }
-}
 
 /// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
 pub struct Session<C: Compute> {
@@ -230,7 +134,7 @@ impl<C: Compute> Session<C> {
         trace: &Trace,
         lookups: &Lookups,
         blinds: &mut Blinds,
-        clock: &mut dyn ClockLike,
+        clock: &mut Clock<'_>,
         prepare: impl Fn(&mut Writer<'_>) + Sync,
     ) -> Result<Vec<u8>, ProveError> {
         clock.begin(Stage::Commit);
@@ -259,7 +163,7 @@ impl<C: Compute> Session<C> {
         trace: &Trace,
         lookups: &Lookups,
         blinds: &mut Blinds,
-        clock: &mut dyn ClockLike,
+        clock: &mut Clock<'_>,
         prepare: &(impl Fn(&mut Writer<'_>) + Sync),
     ) -> Result<WrittenBody, ProveError> {
         let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
@@ -477,17 +381,6 @@ pub(super) fn prove_close<C: Compute>(
     let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
     sigma::prove(&mut writer, compute, blinds, &products, &sent, &opening, mask)?;
     Ok(writer.finish()?.2)
-}
-
-/// What [`Session::run`] tells about stages.
-pub(super) trait ClockLike: Send {
-    fn begin(&mut self, stage: Stage);
-}
-
-impl ClockLike for Clock<'_> {
-    fn begin(&mut self, stage: Stage) {
-        Clock::begin(self, stage);
-    }
 }
 
 /// 32 bytes from the operating system.

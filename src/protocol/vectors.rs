@@ -1,7 +1,6 @@
 //! Word-by-word comparison with the executable reference (`tests/reference`), which shares no code with this crate.
 
-use super::prove::{NoProgress, Session};
-use super::{Instance, VerifyingKey, commit, ternarity, verify};
+use super::{Instance, NoProgress, Session, VerifyingKey, commit, ternarity, verify};
 use crate::compute::{Compute, cpu::Cpu, reference::Reference};
 use crate::model::{Architecture, Clamp, Layer, Network, Requantise, TernaryMatrix};
 use crate::transcript::{Blinds, Stream, Transcript, digest};

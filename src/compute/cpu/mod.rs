@@ -2,9 +2,9 @@
 //!
 //! | file | verbs |
 //! | --- | --- |
-//! | [`linear`] | `apply`, `fold_rows`, `combine_rows`: additions in carry-free lanes, reduced once per output |
-//! | [`round`] | `round`, `bind`: one pass binds the last challenge and evaluates the next round, in place |
-//! | [`points`] | `commit_*`: batched affine additions, buckets for small values |
+//! | `linear` | `apply`, `fold_rows`, `combine_rows`: additions in carry-free lanes, reduced once per output |
+//! | `round` | `round`, `bind`: one pass binds the last challenge and evaluates the next round, in place |
+//! | `points` | `commit_*`: batched affine additions, buckets for small values |
 
 mod linear;
 mod points;

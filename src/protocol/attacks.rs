@@ -5,21 +5,22 @@
 //! check would stop a clumsy forgery, the same forgery is repeated by a prover who also satisfies that check.
 
 use super::plan::Lookup;
-use super::prove::{ClockLike, NoProgress, Session, Stage, fresh_entropy};
+use super::progress::Clock;
+use super::prove::{Session, fresh_entropy};
 use super::witness::{Lookups, Trace};
 use super::{
-    Check, Instance, InstanceError, Mode, Plan, ProveError, Secret, VerifyError, VerifyingKey, commit, ternarity, verify,
+    Check, Instance, InstanceError, Mode, NoProgress, Plan, ProveError, Secret, VerifyError, VerifyingKey, commit,
+    ternarity, verify,
 };
 use crate::algebra::{Fq, Fr, g1, g1::Point};
 use crate::commit::Generators;
 use crate::compute::{self, Compute, Fractions, RoundValues, Summand, Weights, cpu::Cpu, reference::Reference};
 use crate::lookup::Table;
 use crate::model::architecture::requantise;
-use crate::model::codec::{self, Kind};
 use crate::model::infer::apply_layer;
 use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network, TernaryMatrix};
-use crate::transcript::{Blinds, Writer};
+use crate::transcript::{Blinds, Tamper, Writer};
 use ark_ff::{BigInteger, Field, One, PrimeField};
 use std::sync::Mutex;
 
@@ -151,22 +152,15 @@ impl Compute for Bent {
     }
 }
 
-/// Hears nothing.
-struct Deaf;
-
-impl ClockLike for Deaf {
-    fn begin(&mut self, _: Stage) {}
-}
-
 /// What a hidden scalar becomes. One call per scalar, in order.
 type Hook = fn() -> Box<dyn FnMut(&str, Fr) -> Fr>;
 
-fn as_it_is() -> Box<dyn FnMut(&str, Fr) -> Fr> {
+fn as_it_is() -> Tamper {
     Box::new(|_, v| v)
 }
 
 /// `S = p/q`: satisfies the root's product whatever the leaves are.
-fn root_fits() -> Box<dyn FnMut(&str, Fr) -> Fr> {
+fn root_fits() -> Tamper {
     let mut roots = Vec::new();
     Box::new(move |label, v| {
         if label.ends_with("_root") {
@@ -298,7 +292,7 @@ impl Lab {
         let mut blinds = Blinds::new([9; 32]);
         let prepare = |w: &mut Writer<'_>| w.tamper = Some(hook());
         let Witness { inputs, trace, lookups } = witness;
-        self.session.run(&instance, inputs, trace, lookups, &mut blinds, &mut Deaf, prepare).unwrap()
+        self.session.run(&instance, inputs, trace, lookups, &mut blinds, &mut Clock::start(&NoProgress), prepare).unwrap()
     }
 
     fn honest_words(&self) -> (Vec<i32>, Vec<u8>) {
@@ -336,9 +330,7 @@ const fn failed(check: Check) -> Result<(), VerifyError> {
 
 /// The secret that belongs to a key, whatever its rows are.
 fn secret_of(key: &VerifyingKey) -> Secret {
-    let mut bytes = [key.digest().as_slice(), &KEY_SEED].concat();
-    codec::put_blob(&mut bytes, &key.to_bytes());
-    Secret::from_bytes(&codec::frame(Kind::Secret, &bytes), "secret").unwrap().0
+    Secret::from_parts(*key.digest(), KEY_SEED)
 }
 
 /// Another value of a hidden layer's activation.

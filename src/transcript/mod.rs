@@ -26,6 +26,8 @@ mod writer;
 
 pub use blinds::{Blinds, Stream};
 pub use reader::Reader;
+#[cfg(all(test, feature = "prover"))]
+pub(crate) use writer::Tamper;
 #[cfg(feature = "prover")]
 pub use writer::Writer;
 

@@ -1,15 +1,17 @@
 //! `import`, `random` and `commit`: making networks and keys.
 
-use super::files::{self, Access};
+use super::files::{self, Access, Target};
 use super::output::{Output, human, model_keys, seconds, size};
 use super::{Failure, OnDevice, args};
 use crate::compute::Compute;
 use crate::model::random::Shape;
 use crate::model::{Architecture, Network, import as importer, random as generator};
+use crate::protocol::plan::MAX_BATCH;
 use crate::protocol::prove::fresh_entropy;
 use crate::protocol::{key, ternarity};
 use crate::transcript::digest;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// 32 bytes of randomness, or reproducible ones with a warning.
@@ -33,6 +35,7 @@ fn describe(network: &Network, out: &Output) {
 
 /// `zktern import`.
 pub(super) fn import(args: &args::Import, out: &Output) -> Result<(), Failure> {
+    files::distinct(&[&args.output], &[&args.model])?;
     let network = importer::safetensors(&files::read_foreign(&args.model)?, &files::name(&args.model))?;
     let bytes = network.to_bytes();
     files::write(&args.output, &bytes, Access::Public)?;
@@ -50,6 +53,9 @@ fn density(text: &str) -> Option<f64> {
     (value > 0.0 && value <= 1.0).then_some(value)
 }
 
+/// Most values that `random` writes (1 GiB of them).
+const MAX_RANDOM_VALUES: usize = 1 << 28;
+
 /// `zktern random`.
 pub(super) fn random(args: &args::Random, out: &Output) -> Result<(), Failure> {
     let density = density(&args.density)
@@ -58,13 +64,24 @@ pub(super) fn random(args: &args::Random, out: &Output) -> Result<(), Failure> {
     if let Some(w) = args.shape.iter().find(|w| **w == 0 || **w > widest) {
         return Err(Failure::usage(format!("--shape: a width is {w}, expected 1 to {widest}")));
     }
+    let most = MAX_BATCH.min(MAX_RANDOM_VALUES / args.shape.first().copied().unwrap_or(1));
+    if args.count == 0 || args.count > most {
+        return Err(Failure::usage(format!("--count {}: expected 1 to {most} inputs of this width", args.count)));
+    }
+    let outputs: Vec<&Path> = std::iter::once(&args.output).chain(&args.input).map(PathBuf::as_path).collect();
+    files::distinct(&outputs, &[])?;
     let network = generator::network(&Shape { widths: args.shape.clone(), density, max: 255 }, args.seed)?;
-    files::write(&args.output, &network.to_bytes(), Access::Public)?;
+    let model = network.to_bytes();
+    let inputs = args.input.as_ref().map(|path| {
+        let values = generator::inputs(&network, args.count, args.seed);
+        (path, super::input::to_npy(&values, args.shape[0]))
+    });
+    let mut targets = vec![Target { path: &args.output, bytes: &model, access: Access::Public }];
+    targets.extend(inputs.iter().map(|(path, bytes)| Target { path, bytes, access: Access::Public }));
+    files::write_all(&targets)?;
     describe(&network, out);
     out.line(format!("wrote      {}", files::name(&args.output)));
     if let Some(path) = &args.input {
-        let values = generator::inputs(&network, args.count, args.seed);
-        files::write(path, &super::input::to_npy(&values, args.shape[0]), Access::Public)?;
         out.line(format!("wrote      {} ({} inputs)", files::name(path), args.count));
     }
     out.document(&json!({ "model": network.name, "nnz": network.non_zeros(), "parameters": network.parameters() }));
@@ -80,6 +97,7 @@ pub(super) struct Commit<'a> {
 impl OnDevice for Commit<'_> {
     fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
+        files::distinct(&[&args.secret, &args.output], &[&args.network])?;
         let network = files::read_network(&args.network)?;
         let width = key::best_row_width(&network, args.profile.into());
         let architecture = Architecture::of(&network, width)?;
@@ -99,8 +117,10 @@ impl OnDevice for Commit<'_> {
         }
         let bytes = verifying.to_bytes();
         // The secret first: a key whose secret is missing would be useless.
-        files::write(&args.secret, &secret.to_bytes(&verifying), Access::Owner)?;
-        files::write(&args.output, &bytes, Access::Public)?;
+        files::write_all(&[
+            Target { path: &args.secret, bytes: &secret.to_bytes(&verifying), access: Access::Owner },
+            Target { path: &args.output, bytes: &bytes, access: Access::Public },
+        ])?;
         out.line(format!("network    {} ({})", network.name, network.shape()));
         out.line(format!("digest     {}", verifying.short_digest()));
         out.line(format!("committed  {} rows of {width} in {}", verifying.rows().len(), human(time)));

@@ -1,7 +1,7 @@
 //! Reading and writing files: bounded reads, whole writes.
 //!
 //! A file is written to a temporary name beside its place, flushed, then renamed: an interrupted or failed run leaves the old
-//! file whole and no half-written one.
+//! file whole and no half-written one. Files that belong together are renamed only when all of them are complete.
 
 use super::Failure;
 use crate::model::Network;
@@ -9,13 +9,23 @@ use crate::model::codec::{self, Kind};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Largest input or foreign file that is read.
 const MAX_FOREIGN: u64 = 4 << 30;
 
-/// The temporary file being written, for the interrupt handler.
-static IN_PROGRESS: Mutex<Option<PathBuf>> = Mutex::new(None);
+/// What an interruption has to clean up and to say.
+struct InProgress {
+    temporary: Vec<PathBuf>,
+    written: Vec<String>,
+}
+
+static IN_PROGRESS: Mutex<InProgress> = Mutex::new(InProgress { temporary: Vec::new(), written: Vec::new() });
+
+fn files_in_progress() -> MutexGuard<'static, InProgress> {
+    // A poisoned lock means that a thread panicked; its lists are still right.
+    IN_PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 fn cannot(verb: &str, path: &Path, error: &std::io::Error) -> Failure {
     let message = format!("{}: cannot {verb} it ({error})", path.display());
@@ -83,20 +93,96 @@ pub(super) enum Access {
     Owner,
 }
 
+/// A file to write.
+pub(super) struct Target<'a> {
+    pub(super) path: &'a Path,
+    pub(super) bytes: &'a [u8],
+    pub(super) access: Access,
+}
+
+/// Where a path leads, its last part apart from that (it need not exist).
+fn place(path: &Path) -> PathBuf {
+    if let Ok(whole) = path.canonicalize() {
+        return whole;
+    }
+    let name = path.file_name().unwrap_or_default();
+    folder(path).canonicalize().map_or_else(|_| path.to_owned(), |f| f.join(name))
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Refuses outputs that would overwrite each other, or a file that the command reads.
+pub(super) fn distinct(outputs: &[&Path], inputs: &[&Path]) -> Result<(), Failure> {
+    let read: Vec<PathBuf> = inputs.iter().filter(|p| p.as_os_str() != "-").map(|p| place(p)).collect();
+    let mut written = Vec::new();
+    for path in outputs {
+        let place = place(path);
+        let what = if read.contains(&place) {
+            "is read by this command"
+        } else if written.contains(&place) {
+            "is named for two outputs"
+        } else {
+            written.push(place);
+            continue;
+        };
+        return Err(Failure::usage(format!("{}: {what}, expected a file of its own; give another name", name(path))));
+    }
+    Ok(())
+}
+
 /// Writes a file whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Failure> {
-    let fail = |e: std::io::Error| cannot("write", path, &e);
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    write_all(&[Target { path, bytes, access }])
+}
+
+/// Writes all files whole or none: each is complete on the disk under a temporary name before the first is renamed.
+pub(super) fn write_all(targets: &[Target]) -> Result<(), Failure> {
+    let mut ready = Vec::with_capacity(targets.len());
+    for target in targets {
+        match prepare(target) {
+            Ok(file) => ready.push(file),
+            Err(e) => {
+                drop(ready);
+                files_in_progress().temporary.clear();
+                return Err(cannot("write", target.path, &e));
+            }
+        }
+    }
+    // Held over the renames, so that an interruption comes before or after all of them.
+    let mut state = files_in_progress();
+    for (file, target) in ready.into_iter().zip(targets) {
+        let renamed = file.persist(target.path).map_err(|e| cannot("write", target.path, &e.error));
+        if let Err(failure) = renamed {
+            state.temporary.clear();
+            let written = state.written.join(", ");
+            let note = if written.is_empty() { String::new() } else { format!("; {written} was written, delete it") };
+            return Err(Failure { message: failure.message + &note, ..failure });
+        }
+        state.written.push(name(target.path));
+    }
+    state.temporary.clear();
+    Ok(())
+}
+
+fn prepare(target: &Target) -> std::io::Result<tempfile::NamedTempFile> {
+    if target.path.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
     let mut builder = tempfile::Builder::new();
     builder.prefix(".zktern-").suffix(".tmp");
-    // Created with mode 0600.
-    let mut temporary = builder.tempfile_in(folder).map_err(fail)?;
-    register(Some(temporary.path().to_owned()));
-    let written = temporary.write_all(bytes).and_then(|()| temporary.as_file().sync_all());
-    let done = written.and_then(|()| publish(&temporary, access)).map_err(fail);
-    let done = done.and_then(|()| temporary.persist(path).map_err(|e| fail(e.error)).map(drop));
-    register(None);
-    done
+    let mut file = {
+        // Under the lock, so that the interrupt handler sees every file that exists. Created with mode 0600.
+        let mut state = files_in_progress();
+        let file = builder.tempfile_in(folder(target.path))?;
+        state.temporary.push(file.path().to_owned());
+        file
+    };
+    file.write_all(target.bytes)?;
+    file.as_file().sync_all()?;
+    publish(&file, target.access)?;
+    Ok(file)
 }
 
 #[cfg(unix)]
@@ -111,19 +197,16 @@ fn publish(_: &tempfile::NamedTempFile, _: Access) -> std::io::Result<()> {
     Ok(())
 }
 
-fn register(path: Option<PathBuf>) {
-    if let Ok(mut slot) = IN_PROGRESS.lock() {
-        *slot = path;
-    }
-}
-
-/// Removes a half-written temporary file when the user interrupts, then ends with the conventional status 130.
+/// Removes temporary files when the user interrupts, says what was written, then ends with the conventional status 130.
 pub(super) fn clean_up_on_interrupt() {
     let _ = ctrlc::set_handler(|| {
-        if let Some(path) = IN_PROGRESS.lock().ok().and_then(|mut slot| slot.take()) {
+        let state = files_in_progress();
+        for path in &state.temporary {
             let _ = std::fs::remove_file(path);
         }
-        eprintln!("interrupted; nothing was written");
+        let written = if state.written.is_empty() { "nothing".into() } else { state.written.join(", ") };
+        let was = if state.written.len() > 1 { "were" } else { "was" };
+        let _ = writeln!(std::io::stderr(), "interrupted; {written} {was} written");
         std::process::exit(130);
     });
 }

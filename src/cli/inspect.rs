@@ -21,7 +21,7 @@ pub(super) fn run(args: &args::Inspect, out: &Output) -> Result<(), Failure> {
             out.line(format!("prover's secret (keep it private), of the key {}", verifying.short_digest()));
             json!({ "kind": "secret", "digest": hex(secret.digest()) })
         }
-        Some(Kind::Proof) => proof(&Proof::from_bytes(&bytes, &name)?, out),
+        Some(Kind::Proof) => proof(&Proof::from_bytes(&bytes, &name)?, bytes.len(), out),
         None => network(&import::safetensors(&bytes, &name)?, out)?,
     };
     out.line(format!("file       {}", size(bytes.len())));
@@ -93,12 +93,12 @@ fn key(key: &VerifyingKey, out: &Output) -> Value {
     })
 }
 
-fn proof(proof: &Proof, out: &Output) -> Value {
+fn proof(proof: &Proof, bytes: usize, out: &Output) -> Value {
     out.line(format!("proof      for the key {}.. (not verified here: use zktern verify)", hex(&proof.key_digest[..16])));
     out.line(format!("inputs     {}, {}", proof.batch, if proof.inputs.is_none() { "hidden" } else { "public" }));
     out.line(format!("context    \"{}\"", hex(&proof.context)));
     json!({
         "kind": "proof", "digest": hex(&proof.key_digest), "inputs": proof.batch, "private_input": proof.inputs.is_none(),
-        "context": hex(&proof.context), "proof_bytes": proof.words.len(),
+        "context": hex(&proof.context), "proof_bytes": bytes,
     })
 }

@@ -109,13 +109,10 @@ fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
-        Err(error) => {
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
-        }
+        Err(error) => return refused(&error),
     };
-    let output = Output::new(&args.common);
-    match run(&args, &output) {
+    let output = Output::new(args.common.json, args.common.quiet);
+    match run(&args, &output).and_then(|()| output.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             output.failure(&failure.message, failure.code);
@@ -124,9 +121,31 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Help and the version as clap prints them; what it refuses as one sentence, like every other failure.
+fn refused(error: &clap::Error) -> ExitCode {
+    use clap::error::ErrorKind;
+    let help = error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+    if help || !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::from(if help { 2 } else { 0 });
+    }
+    let text = error.render().to_string();
+    let sentence = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
+    let json = std::env::args_os().any(|a| a == "--json");
+    Output::new(json, false).failure(&format!("{sentence}; see zktern --help"), 2);
+    ExitCode::from(2)
+}
+
+/// Most threads that a run may ask for.
+const MAX_THREADS: usize = 1024;
+
 fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let level = if args.common.verbose > 0 { tracing::Level::DEBUG } else { tracing::Level::WARN };
     let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(level).try_init();
+    if args.common.threads > MAX_THREADS {
+        return Err(Failure::usage(format!("--threads {}: expected 0 to {MAX_THREADS}", args.common.threads)));
+    }
     if args.common.threads > 0 {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(args.common.threads).build_global();
         pool.map_err(|e| Failure::machine(format!("--threads {}: {e}", args.common.threads)))?;

@@ -1,41 +1,65 @@
 //! What people and scripts read: lines on standard output, or one JSON document; progress and warnings on standard error.
 
-use super::args::Common;
+use super::Failure;
 use crate::compute::Compute;
 use crate::model::Network;
 use crate::protocol::{Progress, Stage, StageTimes, VerifyingKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
+use std::cell::OnceCell;
+use std::io::{self, Write};
 use std::time::Duration;
 
 /// Where output goes.
 pub(super) struct Output {
     json: bool,
     quiet: bool,
+    /// Why standard output took no more; from then on nothing is written there.
+    lost: OnceCell<io::Error>,
 }
 
 impl Output {
-    pub(super) const fn new(common: &Common) -> Self {
-        Self { json: common.json, quiet: common.quiet }
+    pub(super) const fn new(json: bool, quiet: bool) -> Self {
+        Self { json, quiet, lost: OnceCell::new() }
+    }
+
+    fn put(&self, text: impl std::fmt::Display) {
+        if self.lost.get().is_none() {
+            let mut stdout = io::stdout().lock();
+            if let Err(error) = writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {
+                let _ = self.lost.set(error);
+            }
+        }
+    }
+
+    /// Fails when standard output did not take all (a full disk). A reader that went away, as in `zktern .. | head -1`, has
+    /// read what it wanted.
+    pub(super) fn finish(&self) -> Result<(), Failure> {
+        match self.lost.get() {
+            Some(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::machine(format!(
+                "standard output: cannot write to it ({error}); the command itself was done; send its output elsewhere"
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// A line for people.
     pub(super) fn line(&self, text: impl std::fmt::Display) {
         if !self.json && !self.quiet {
-            println!("{text}");
+            self.put(text);
         }
     }
 
     /// The document for scripts.
     pub(super) fn document(&self, value: &Value) {
         if self.json {
-            println!("{value:#}");
+            self.put(format_args!("{value:#}"));
         }
     }
 
     /// A warning, on standard error.
     pub(super) fn warn(&self, text: impl std::fmt::Display) {
-        eprintln!("warning: {text}");
+        let _ = writeln!(io::stderr(), "warning: {text}");
     }
 
     /// The sentence that a failed run ends with.
@@ -45,9 +69,9 @@ impl Output {
             if code == 1 {
                 document["valid"] = json!(false);
             }
-            println!("{document:#}");
+            self.put(format_args!("{document:#}"));
         }
-        eprintln!("error: {message}");
+        let _ = writeln!(io::stderr(), "error: {message}");
     }
 
     /// A bar over `length` steps, shown only on a terminal.

@@ -61,8 +61,9 @@ pub(super) struct Prove<'a> {
 impl OnDevice for Prove<'_> {
     fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
-        let network = files::read_network(&args.network)?;
         let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
+        files::distinct(&[&args.output], &[&args.network, &args.input, &path])?;
+        let network = files::read_network(&args.network)?;
         if args.secret.is_none() && !path.exists() {
             return Err(Failure::usage(format!(
                 "{}: no such secret; run `zktern commit {} -o NET.vk --secret {}` first, or give --secret",

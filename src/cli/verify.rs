@@ -13,7 +13,8 @@ use std::time::Instant;
 /// `zktern verify`.
 pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
     let key = VerifyingKey::from_bytes(&files::read(&args.key, Kind::VerifyingKey)?, &files::name(&args.key))?;
-    let proof = Proof::from_bytes(&files::read(&args.proof, Kind::Proof)?, &files::name(&args.proof))?;
+    let bytes = files::read(&args.proof, Kind::Proof)?;
+    let proof = Proof::from_bytes(&bytes, &files::name(&args.proof))?;
     let arch = key.architecture();
     let context = files::context(args.context.as_deref())?;
     if proof.context != context {
@@ -65,7 +66,7 @@ pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
     }
     let document = json!({
         "digest": hex(key.digest()), "inputs": proof.batch, "verify_s": seconds(time), "valid": true,
-        "proof_bytes": proof.words.len(), "private_input": proof.inputs.is_none(), "ternary": key.is_ternary(),
+        "proof_bytes": bytes.len(), "private_input": proof.inputs.is_none(), "ternary": key.is_ternary(),
         "context": hex(&proof.context), "outputs": super::prove::outputs(&proof.logits, arch.logits()),
         "peak_rss_bytes": super::output::peak_rss(),
     });

@@ -29,7 +29,7 @@ impl Numbers {
 pub struct Shape {
     /// Widths of all vectors.
     pub widths: Vec<usize>,
-    /// Non-zeros per 2^16 entries of every row but the last layer's, which has half of its entries.
+    /// Fraction of the entries of every row that are not zero, in (0, 1].
     pub density: f64,
     /// Activations are clamped to `0..=max`, and so are the inputs.
     pub max: i32,

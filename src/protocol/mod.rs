@@ -9,9 +9,10 @@
 //! | 4, 5 | one opening, one batch of sigma protocols | [`commit`](crate::commit) |
 //!
 //! [`scope`] holds what both sides derive from public challenges, [`ternarity`] the proof that weights are ternary, [`proof`]
-//! the file format.
+//! the proof file, and [`format`](mod@format) specifies all files, the transcript and every equation for other implementations.
 
 pub mod errors;
+pub mod format;
 pub mod instance;
 pub mod key;
 pub mod plan;

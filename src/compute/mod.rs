@@ -4,11 +4,14 @@
 //! | --- | --- |
 //! | [`Reference`](reference::Reference) | the definitions, one thread, nothing clever: what the others are tested against |
 //! | [`Cpu`](cpu::Cpu) | every core; lazy reduction, split eq tables, one pass per sumcheck round, batched point additions |
+//! | `Gpu` (feature `gpu`) | large tables through wgpu, small ones on the CPU, by thresholds measured at start-up |
 //!
 //! Every backend gives the same field elements and points for the same arguments, so proofs are equal byte for byte.
 //! Tables are bound from the top variable down; a table of `2h` entries is the pair of halves `t[..h]`, `t[h..]`.
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod reference;
 
 use crate::algebra::{Fr, eq::SplitEq, g1::Point};
@@ -25,6 +28,24 @@ pub enum ComputeError {
         device: String,
         /// Bytes wanted.
         bytes: usize,
+    },
+    /// No such device.
+    #[error("{why}")]
+    NoDevice {
+        /// What was looked for, what was found, and what to do.
+        why: String,
+    },
+    /// The device went away, or stopped answering.
+    #[error("{device}: the device was lost; use --device cpu")]
+    DeviceLost {
+        /// The device.
+        device: String,
+    },
+    /// The device wrote something that is no field element.
+    #[error("{device}: the device returned wrong values; use --device cpu and run zktern doctor")]
+    Faulty {
+        /// The device.
+        device: String,
     },
     /// A sum of points that is the identity: negligible for honest blinds.
     #[error("a commitment is the identity")]
@@ -82,12 +103,17 @@ pub struct Fractions<T> {
 /// A device that computes. Verbs are deterministic; sizes are the caller's duty.
 pub trait Compute: Send + Sync {
     /// The evaluations of one multilinear extension, resident on the device.
-    type Table: Send + Sync + Clone;
+    type Table: Send + Sync;
     /// A ternary matrix, resident on the device.
     type Matrix: Send + Sync;
 
     /// Name and size of the device, for people.
     fn describe(&self) -> String;
+
+    /// Stops using a device whose results turned out to be wrong; whether there was one. What follows runs on the CPU.
+    fn give_up_device(&self) -> bool {
+        false
+    }
 
     /// `f(0), .., f(n − 1)`, side by side: host-side bookkeeping.
     fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T>;

@@ -39,6 +39,12 @@ impl SignedLists {
         self.bounds.is_empty()
     }
 
+    /// All positions, and for every list where its −1 start and where it ends.
+    #[must_use]
+    pub fn raw(&self) -> (&[u32], &[(u32, u32)]) {
+        (&self.indices, &self.bounds)
+    }
+
     fn push(&mut self, plus: &[u32], minus: &[u32]) {
         self.indices.extend_from_slice(plus);
         let split = self.indices.len() as u32;

@@ -7,7 +7,7 @@
 //! | `points` | `commit_*`: batched affine additions, buckets for small values |
 
 mod linear;
-mod points;
+pub(super) mod points;
 mod round;
 
 use super::{Compute, Fractions, Result, RoundValues, Summand, Weights};

@@ -23,7 +23,8 @@ fn blinding(blinds: &[Fr]) -> Vec<Option<Point>> {
     blinds.par_chunks(64).flat_map_iter(|b| h.mul_many(b)).collect()
 }
 
-fn add_blinds(sums: impl Iterator<Item = G1Projective>, blinds: &[Fr]) -> Result<Vec<Point>> {
+/// Adds `ρ·H` to sums, and normalises.
+pub(in crate::compute) fn add_blinds(sums: impl Iterator<Item = G1Projective>, blinds: &[Fr]) -> Result<Vec<Point>> {
     let blinded: Vec<G1Projective> =
         sums.zip(blinding(blinds)).map(|(sum, mask)| mask.map_or(sum, |m| sum + m.to_affine())).collect();
     normalise(&blinded)
@@ -32,6 +33,25 @@ fn add_blinds(sums: impl Iterator<Item = G1Projective>, blinds: &[Fr]) -> Result
 pub(super) fn commit_rows(generators: &[Point], rows: &[&[i32]], blinds: &[Fr]) -> Result<Vec<Point>> {
     let sums: Vec<G1Projective> = rows.par_iter().map(|row| msm::msm_small(generators, row)).collect();
     add_blinds(sums.into_iter(), blinds)
+}
+
+/// Hands out row `i` of a matrix cut in chunks of `width`: for every non-zero its place in the chunk and whether it is −1, and
+/// `None` after every chunk.
+pub(in crate::compute) fn cut_rows(
+    matrix: &TernaryMatrix,
+    i: usize,
+    width: usize,
+    mut put: impl FnMut(Option<(usize, bool)>),
+) {
+    let (mut plus, mut minus) = matrix.by_row().get(i);
+    for c in 0..matrix.columns().div_ceil(width) {
+        for (list, negative) in [(&mut plus, false), (&mut minus, true)] {
+            let (now, later) = list.split_at(list.partition_point(|&j| (j as usize) < (c + 1) * width));
+            now.iter().for_each(|&j| put(Some((j as usize - c * width, negative))));
+            *list = later;
+        }
+        put(None);
+    }
 }
 
 pub(super) fn commit_matrix(generators: &[Point], matrix: &TernaryMatrix, blinds: &[Fr]) -> Result<Vec<Point>> {
@@ -45,15 +65,10 @@ pub(super) fn commit_matrix(generators: &[Point], matrix: &TernaryMatrix, blinds
         .flat_map_iter(|rows| {
             let mut lists = Lists::with_capacity(rows.len() * chunks, rows.len() * per_row);
             for &i in rows {
-                let (mut plus, mut minus) = matrix.by_row().get(i);
-                for c in 0..chunks {
-                    for (list, negative) in [(&mut plus, false), (&mut minus, true)] {
-                        let (now, later) = list.split_at(list.partition_point(|&j| (j as usize) < (c + 1) * width));
-                        now.iter().for_each(|&j| lists.push(Entry::new(j as usize - c * width, negative)));
-                        *list = later;
-                    }
-                    lists.close();
-                }
+                cut_rows(matrix, i, width, |entry| match entry {
+                    Some((j, negative)) => lists.push(Entry::new(j, negative)),
+                    None => lists.close(),
+                });
             }
             sum_lists(generators, &lists)
         })

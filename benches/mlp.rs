@@ -27,10 +27,11 @@ fn mlp(c: &mut Criterion) {
             // A fixed seed in place of randomness: a benchmark hides nothing.
             let prove = || session.prove(black_box(values), false, b"", &[2; 32], &NoProgress).expect("proved").0;
             let proof = prove();
-            proof.verify(session.key()).expect("an honest proof");
+            proof.verify(session.key(), b"").expect("an honest proof");
             group.throughput(Throughput::Elements(*batch as u64));
             group.bench_function(format!("prove, B = {batch}"), |b| b.iter(prove));
-            group.bench_function(format!("verify, B = {batch}"), |b| b.iter(|| black_box(&proof).verify(session.key())));
+            group
+                .bench_function(format!("verify, B = {batch}"), |b| b.iter(|| black_box(&proof).verify(session.key(), b"")));
         }
         group.finish();
     }

@@ -603,9 +603,15 @@ fn devices_that_are_not_there() {
         assert!(text.contains(&format!("--device {device}")), "{text}");
     }
     assert!(!folder.path().join("out.proof").exists());
-    // This release has no GPU backend.
-    let text = fail(folder.path(), 3, &with("gpu"));
-    assert!(text.contains("--device cpu"), "{text}");
+    let text = fail(folder.path(), 3, &with("gpu:no such adapter"));
+    assert!(text.contains("no such adapter"), "{text}");
+    // With or without a GPU: a proof, or what to do.
+    let out = run(folder.path(), &with("gpu"));
+    match out.code {
+        Some(0) => {}
+        Some(3) => assert!(out.stderr.contains("install") && out.stderr.contains("--device cpu"), "{}", out.stderr),
+        other => panic!("{other:?}: {}", out.stderr),
+    }
     for device in ["auto", "cpu", "reference"] {
         succeed(folder.path(), &with(device));
     }

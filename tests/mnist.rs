@@ -182,17 +182,18 @@ fn one_digit_is_proved_and_verified() {
         let key = key::VerifyingKey::from_bytes(&session.key().to_bytes(), "key").unwrap();
         let read = Proof::from_bytes(&proof.to_bytes(), "proof").unwrap();
         assert_eq!(read, proof);
-        read.verify(&key).unwrap();
+        read.verify(&key, b"mnist").unwrap();
         let mut other = read.clone();
         other.logits[0] += 1;
-        assert!(other.verify(&key).is_err());
+        assert!(other.verify(&key, b"mnist").is_err());
         let mut other = read.clone();
         other.context = b"else".to_vec();
-        assert!(other.verify(&key).is_err());
+        assert!(other.verify(&key, b"else").is_err());
+        assert!(read.verify(&key, b"else").is_err());
         if let Some(x) = &mut other.inputs {
             other.context = b"mnist".to_vec();
             x[0] ^= 1;
-            assert!(other.verify(&key).is_err());
+            assert!(other.verify(&key, b"mnist").is_err());
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) struct Commit<'a> {
 }
 
 impl OnDevice for Commit<'_> {
-    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
+    fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
         files::distinct(&[&args.secret, &args.output], &[&args.network])?;
         let network = files::read_network(&args.network)?;

@@ -24,7 +24,7 @@ pub(super) struct Demo<'a> {
 }
 
 impl OnDevice for Demo<'_> {
-    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
+    fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
         let network = import::safetensors(NETWORK, "the embedded network")?;
         let width = network.widths()[0];
@@ -73,9 +73,6 @@ impl OnDevice for Demo<'_> {
             size(one_bytes)
         ));
         let all = make(&session, digits, false, b"", &fresh_entropy()?, out)?;
-        if all.proof.logits != logits {
-            return Err(Failure::machine("the device's inference differs from the CPU's; run zktern doctor"));
-        }
         let all_bytes = all.proof.to_bytes().len();
         out.line(format!(
             "proved     {} digits together in {} ({} each), verified in {}, proof {}",

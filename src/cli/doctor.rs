@@ -7,7 +7,7 @@ use crate::compute::{Compute, cpu::Cpu, reference::Reference};
 use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
 use crate::protocol::{NoProgress, Proof, ProveError, Session, key};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::Instant;
 
 fn small_proof<C: Compute>(compute: C, network: &Network) -> Result<Proof, ProveError> {
@@ -16,7 +16,7 @@ fn small_proof<C: Compute>(compute: C, network: &Network) -> Result<Proof, Prove
     let session = Session::new(compute, network.clone(), verifying, secret)?;
     let inputs = random::inputs(network, 3, 5);
     let (proof, _) = session.prove(&inputs, true, b"doctor", &[2; 32], &NoProgress)?;
-    proof.verify(session.key()).map_err(|_| ProveError::Internal("the self-test's proof is not valid"))?;
+    proof.verify(session.key(), b"doctor").map_err(|_| ProveError::Internal("the self-test's proof is not valid"))?;
     Ok(proof)
 }
 
@@ -24,7 +24,6 @@ fn small_proof<C: Compute>(compute: C, network: &Network) -> Result<Proof, Prove
 pub(super) fn run(out: &Output) -> Result<(), Failure> {
     out.line(format!("version    {}", env!("CARGO_PKG_VERSION")));
     out.line(format!("device     {}: the default", Cpu.describe()));
-    out.line("device     gpu: not in this release; proofs run on the CPU");
     let units = estimate::measure();
     out.line(format!(
         "speed      field multiplication {:.1} ns, sparse-fold addition {:.1} ns, point addition {:.0} ns (one core)",
@@ -47,10 +46,101 @@ pub(super) fn run(out: &Output) -> Result<(), Failure> {
         return Err(Failure::machine("the CPU backend disagrees with the reference backend: do not trust this machine"));
     }
     out.line(format!("self-test  proofs of both backends are equal byte for byte, and valid ({})", human(start.elapsed())));
+    let adapters = gpus(out)?;
     out.document(&json!({
-        "version": env!("CARGO_PKG_VERSION"), "device": Cpu.describe(), "threads": rayon::current_num_threads(), "gpu": null,
+        "version": env!("CARGO_PKG_VERSION"), "device": Cpu.describe(), "threads": rayon::current_num_threads(), "gpu": adapters,
         "multiplication_ns": units.multiplication * 1e9, "addition_ns": units.addition * 1e9,
         "point_addition_ns": units.point_addition * 1e9, "valid": true,
     }));
     Ok(())
+}
+
+/// Every adapter with its self-test; fails when one that would be used computes wrongly.
+#[cfg(feature = "gpu")]
+fn gpus(out: &Output) -> Result<Value, Failure> {
+    use crate::compute::gpu::{self, field::Arithmetic};
+    let adapters = gpu::adapters();
+    if adapters.is_empty() {
+        out.line(
+            "gpu        none found: install a Vulkan driver (Linux: the vendor's, or mesa-vulkan-drivers, and libvulkan1)",
+        );
+    }
+    let mut documents = Vec::new();
+    let mut wrong = None;
+    for adapter in &adapters {
+        let kind = if adapter.software { "software: slow, used only when named" } else { "hardware" };
+        out.line(format!("gpu        {} ({}, {}): {kind}", adapter.name, adapter.backend, adapter.driver));
+        let integers = if adapter.native {
+            "64-bit integers"
+        } else {
+            "no 64-bit integers: multiplications take about three times as long"
+        };
+        out.line(format!("             {integers}; tables of up to 2^{} entries", (adapter.binding / 32).max(1).ilog2()));
+        let mut document = json!({
+            "name": adapter.name, "driver": adapter.driver, "backend": adapter.backend, "software": adapter.software,
+            "int64": adapter.native, "binding_bytes": adapter.binding,
+        });
+        for arithmetic in Arithmetic::ALL.into_iter().filter(|a| adapter.native || *a == Arithmetic::Portable) {
+            let start = Instant::now();
+            let result = self_test(adapter, arithmetic);
+            let verdict = result.as_ref().map_or_else(String::clone, |()| format!("passed in {}", human(start.elapsed())));
+            out.line(format!("             self-test, {arithmetic:?} arithmetic: {verdict}"));
+            document[format!("{arithmetic:?}").to_lowercase()] = json!(result.is_ok());
+            if let (Err(e), false) = (result, adapter.software) {
+                wrong = Some(format!("{}: {e}; update its driver, and use --device cpu", adapter.name));
+            }
+        }
+        if let Ok(gpu) = gpu::Gpu::open(named(adapter, None, None)) {
+            if let Some((_, t)) = gpu.opened() {
+                let from = |n: usize| if n == usize::MAX { "never".into() } else { format!("from {n}") };
+                out.line(format!(
+                    "             used for sumcheck pairs {}, sparse terms {}, committed values {}",
+                    from(t.pairs),
+                    from(t.terms),
+                    from(t.points)
+                ));
+                let number = |n: usize| (n != usize::MAX).then_some(n);
+                document["thresholds"] =
+                    json!({ "pairs": number(t.pairs), "terms": number(t.terms), "points": number(t.points) });
+            }
+        }
+        documents.push(document);
+    }
+    wrong.map_or(Ok(documents.into()), |e| Err(Failure::machine(e)))
+}
+
+#[cfg(feature = "gpu")]
+fn named(
+    adapter: &crate::compute::gpu::AdapterSummary,
+    arithmetic: Option<crate::compute::gpu::field::Arithmetic>,
+    thresholds: Option<crate::compute::gpu::Thresholds>,
+) -> crate::compute::gpu::Options {
+    use crate::compute::gpu::{Choice, Options};
+    let choice = Choice { name: Some(adapter.name.clone()), arithmetic, binding: None };
+    Options { choice, thresholds, ..Options::default() }
+}
+
+/// Every verb, then a small proof, with everything on the device.
+#[cfg(feature = "gpu")]
+fn self_test(
+    adapter: &crate::compute::gpu::AdapterSummary,
+    arithmetic: crate::compute::gpu::field::Arithmetic,
+) -> Result<(), String> {
+    use crate::compute::gpu::{Gpu, Thresholds};
+    let gpu = Gpu::open(named(adapter, Some(arithmetic), Some(Thresholds::ALWAYS))).map_err(|e| e.to_string())?;
+    gpu.self_test()?;
+    let shape = Shape { widths: vec![40, 33, 20, 5], density: 0.3, max: 255 };
+    let network = random::network(&shape, 2).map_err(|e| e.to_string())?;
+    let proof = |e: Result<Proof, ProveError>| e.map_err(|e| e.to_string());
+    if proof(small_proof(gpu, &network))? == proof(small_proof(Cpu, &network))? {
+        Ok(())
+    } else {
+        Err("its proof differs from the CPU's".into())
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+fn gpus(out: &Output) -> Result<Value, Failure> {
+    out.line("gpu        this program was built without the feature `gpu`");
+    Ok(Value::Null)
 }

@@ -19,6 +19,8 @@ mod output;
 mod prove;
 mod verify;
 
+#[cfg(feature = "gpu")]
+use crate::compute::gpu::{Choice, Gpu, Options};
 use crate::compute::{Compute, ComputeError, cpu::Cpu, reference::Reference};
 use crate::protocol::{InstanceError, ProveError, VerifyError};
 use args::{Args, Command, Common};
@@ -88,20 +90,43 @@ impl From<VerifyError> for Failure {
 
 /// Runs a command of the program on the chosen backend.
 trait OnDevice {
-    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure>;
+    fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure>;
 }
 
 fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
     match common.device.as_str() {
-        "auto" | "cpu" => command.run(Cpu),
+        "auto" => command.run(automatic()),
+        "cpu" => command.run(Cpu),
         "reference" => command.run(Reference),
-        gpu if gpu == "gpu" || gpu.starts_with("gpu:") => {
-            Err(Failure::machine(format!("--device {gpu}: this release has no GPU backend yet; use --device cpu")))
-        }
+        gpu if gpu == "gpu" || gpu.starts_with("gpu:") => command.run(open_gpu(gpu)?),
         other => {
             Err(Failure::usage(format!("--device {other}: unknown device, expected auto, cpu, gpu, gpu:NAME or reference")))
         }
     }
+}
+
+/// The CPU, and a GPU beside it from the size on from which that pays.
+#[cfg(feature = "gpu")]
+fn automatic() -> Gpu {
+    Gpu::when_worthwhile()
+}
+
+#[cfg(not(feature = "gpu"))]
+fn automatic() -> Cpu {
+    Cpu
+}
+
+/// The device that `gpu` or `gpu:NAME` asks for.
+#[cfg(feature = "gpu")]
+fn open_gpu(wanted: &str) -> Result<Gpu, Failure> {
+    let name = wanted.strip_prefix("gpu:").map(str::to_owned);
+    let options = Options { choice: Choice { name, ..Choice::default() }, ..Options::default() };
+    Gpu::open(options).map_err(|e| Failure::machine(format!("--device {wanted}: {e}")))
+}
+
+#[cfg(not(feature = "gpu"))]
+fn open_gpu(wanted: &str) -> Result<Cpu, Failure> {
+    Err(Failure::machine(format!("--device {wanted}: this program was built without the feature `gpu`; use --device cpu")))
 }
 
 /// The program.

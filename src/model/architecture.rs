@@ -126,6 +126,15 @@ impl Architecture {
                 ));
             }
         }
+        if let Some((b, h)) = self.hidden.iter().enumerate().find(|(_, h)| h.split_table_bits() > MAX_TABLE_BITS) {
+            return wrong(format!(
+                "layer {b} has {} accumulator bits and shift {}, which needs a table of 2^{} entries, expected at most \
+                 2^{MAX_TABLE_BITS}; use fewer non-zeros a row, or a shift nearer to half of the bits",
+                h.bits,
+                h.shift,
+                h.split_table_bits()
+            ));
+        }
         if self.logit_bits > ranges::MAX_BITS {
             return wrong(format!("logits have {} bits, expected at most {}", self.logit_bits, ranges::MAX_BITS));
         }
@@ -207,6 +216,20 @@ impl Architecture {
     }
 }
 
+impl HiddenLayer {
+    /// Bits of the length of the larger table that its lookups need when they are split (remainders, activations).
+    #[must_use]
+    pub const fn split_table_bits(&self) -> u32 {
+        let activation = self.bits - self.shift + 1;
+        if activation > self.shift { activation } else { self.shift }
+    }
+}
+
+/// Largest table, in bits of its length. A verifying key is public but need not be honest: what it makes the verifier
+/// allocate is bounded here and by [`MAX_TABLE_ENTRIES`].
+pub const MAX_TABLE_BITS: u32 = 24;
+/// Most entries of all tables of a proof together.
+pub const MAX_TABLE_ENTRIES: usize = 1 << 26;
 /// Largest width of a committed row.
 pub const MAX_ROW_WIDTH: usize = 1 << 16;
 /// Deepest network: untrusted architectures are bounded (eprint 2025/118).

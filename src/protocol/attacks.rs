@@ -786,8 +786,8 @@ fn proofs_share_no_word() {
         let lab = Lab::new(&[6, 5, 4, 3], 7, 2, 4, private);
         let prove = |entropy: [u8; 32]| lab.session.prove(&lab.inputs, private, CONTEXT, &entropy, &NoProgress).unwrap().0;
         let (a, b) = (prove(fresh_entropy().unwrap()), prove(fresh_entropy().unwrap()));
-        a.verify(lab.key()).unwrap();
-        b.verify(lab.key()).unwrap();
+        a.verify(lab.key(), CONTEXT).unwrap();
+        b.verify(lab.key(), CONTEXT).unwrap();
         assert!(!shares_a_word(&a.words, &b.words));
         let words: std::collections::HashSet<&[u8]> = a.words.chunks(WORD).collect();
         assert_eq!(words.len() * WORD, a.words.len(), "no word twice");
@@ -828,5 +828,5 @@ fn completes(network: &Network, batch: usize, row_width: usize, private: bool) {
     let (b, _) = reference.prove(&inputs, private, CONTEXT, &[7; 32], &NoProgress).unwrap();
     assert!(a == b, "{what}: backends differ");
     assert_eq!(a.logits, network.logits(&inputs), "{what}");
-    a.verify(cpu.key()).unwrap_or_else(|e| panic!("{what}: {e}"));
+    a.verify(cpu.key(), CONTEXT).unwrap_or_else(|e| panic!("{what}: {e}"));
 }

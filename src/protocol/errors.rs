@@ -151,6 +151,36 @@ pub enum InstanceError {
         /// Lookups possible.
         max: u64,
     },
+    /// Larger lookup tables than one proof can hold.
+    #[error(
+        "the lookup tables have {entries} entries together, expected at most {max}; use fewer layers or narrower accumulators"
+    )]
+    Tables {
+        /// Entries wanted.
+        entries: usize,
+        /// Entries possible.
+        max: usize,
+    },
+    /// Counts in a proof file that do not agree with the key.
+    #[error("the proof says that it is about {batch} inputs with {found} {what} in all, expected {expected}")]
+    Count {
+        /// Inputs, as the file says.
+        batch: usize,
+        /// What is counted.
+        what: &'static str,
+        /// Values in the file.
+        found: usize,
+        /// Values that the key asks for.
+        expected: usize,
+    },
+    /// A proof for another occasion.
+    #[error("the proof is bound to the context \"{found}\", expected \"{expected}\"; it was made for another occasion")]
+    OtherContext {
+        /// The proof's context, in hexadecimal.
+        found: String,
+        /// The verifier's.
+        expected: String,
+    },
     /// A context that is too long.
     #[error("the context has {found} bytes, expected at most {max}")]
     Context {
@@ -186,6 +216,9 @@ pub enum ProveError {
     /// The operating system gave no randomness.
     #[error("the operating system's random generator failed: {0}")]
     Randomness(String),
+    /// The proof just made is not accepted: a device computes wrongly, or a mistake in this program.
+    #[error("the proof just made is not valid ({0}); nothing was written; run zktern doctor, and please report it")]
+    NotValid(VerifyError),
     /// A mistake in this program.
     #[error("internal error: {0}; please report it")]
     Internal(&'static str),

@@ -81,7 +81,7 @@ impl VerifyingKey {
         Ok(self)
     }
 
-    /// (tests only) Claims a ternarity proof that nobody checked.
+    /// (tests only) Other rows, as a cheating committer would publish them.
     #[cfg(test)]
     pub(crate) fn set_rows(&mut self, rows: Vec<Point>) {
         *self = Self::new(self.architecture.clone(), rows);

@@ -44,7 +44,7 @@ pub use plan::{Mode, Plan};
 pub use progress::{NoProgress, Progress, Stage, StageTimes};
 pub use proof::Proof;
 #[cfg(feature = "prover")]
-pub use prove::Session;
+pub use prove::{Made, Session};
 pub use verify::verify;
 
 /// Domain of the proof's transcript.

@@ -10,6 +10,7 @@ use super::errors::InstanceError;
 use crate::algebra::{Fr, eq, mle::log2_ceil};
 use crate::lookup::Table;
 use crate::model::Architecture;
+use crate::model::architecture::{MAX_TABLE_BITS, MAX_TABLE_ENTRIES};
 
 /// How the activation of a hidden layer is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +127,6 @@ pub struct Plan {
 pub const MAX_BATCH: usize = 1 << 16;
 /// Most lookups of one proof: `2^30` leaves, so that multiplicities fit 32 bits with their sign.
 pub const MAX_LOOKUP_BITS: u32 = 30;
-/// Largest table, in bits of its length; larger ones are split.
-pub const MAX_TABLE_BITS: u32 = 24;
 
 impl Plan {
     /// The plan for a batch.
@@ -135,7 +134,7 @@ impl Plan {
     /// Mode (b) is chosen when the number of activations is below the size of mode (a)'s table, or that table is too large.
     ///
     /// # Errors
-    /// When the batch is empty or too large for one proof.
+    /// When the batch is empty, or what it takes is too large for one proof.
     pub fn new(arch: &Architecture, batch: usize, private: bool) -> Result<Self, InstanceError> {
         if batch == 0 || batch > MAX_BATCH {
             return Err(InstanceError::Batch { found: batch, max: MAX_BATCH });
@@ -177,6 +176,10 @@ impl Plan {
         let total: u64 = lookups.iter().map(|b| 1u64 << b.bits.min(40)).sum();
         if total > 1 << MAX_LOOKUP_BITS {
             return Err(InstanceError::TooLarge { lookups: total, max: 1 << MAX_LOOKUP_BITS });
+        }
+        let entries: usize = tables.iter().map(Table::len).sum();
+        if entries > MAX_TABLE_ENTRIES {
+            return Err(InstanceError::Tables { entries, max: MAX_TABLE_ENTRIES });
         }
         let lookup_bits = place(&mut lookups);
         let layers = 0..arch.layers();
@@ -336,6 +339,23 @@ mod tests {
         assert_eq!(modes(7)[1], Mode::Split);
         assert_eq!(modes(8)[1], Mode::Accumulator);
         assert_eq!(modes(8)[0], Mode::Split);
+    }
+
+    /// Gains: the verifier's memory. A key of some hundred bytes could ask for tables of 2^31 entries.
+    #[test]
+    fn tables_that_a_key_can_ask_for_are_bounded() {
+        let mut arch = arch();
+        arch.widths = vec![1; 66];
+        let clamp = arch.input;
+        for (bits, shift) in [(30, 0), (30, 30), (26, 2), (29, 26)] {
+            arch.hidden = vec![HiddenLayer { shift, clamp, bits }; 64];
+            let error = arch.validate().unwrap_err().to_string();
+            assert!(error.contains("layer 0") && error.contains("table"), "{error}");
+        }
+        arch.hidden = (0..64).map(|b| HiddenLayer { shift: 1, clamp: Clamp { min: 0, max: b }, bits: 24 }).collect();
+        arch.validate().unwrap();
+        let max = MAX_TABLE_ENTRIES;
+        assert_eq!(Plan::new(&arch, 1, false), Err(InstanceError::Tables { entries: 64 * (1 << 24) + 2, max }));
     }
 
     #[test]

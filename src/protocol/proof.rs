@@ -48,11 +48,25 @@ impl Proof {
     ///
     /// # Errors
     /// Why it is not accepted.
-    pub fn verify(&self, key: &VerifyingKey) -> Result<(), VerifyError> {
+    pub fn verify(&self, key: &VerifyingKey, context: &[u8]) -> Result<(), VerifyError> {
         if self.key_digest != *key.digest() {
             let name = |d: &[u8]| format!("digest {}", hex(&d[..16]));
             let (found, expected) = (name(key.digest()), name(&self.key_digest));
             return Err(InstanceError::OtherModel { found, expected }.into());
+        }
+        if self.context != context {
+            let (found, expected) = (hex(&self.context), hex(context));
+            return Err(InstanceError::OtherContext { found, expected }.into());
+        }
+        // The file repeats what the key says; a file that says anything else is refused, so that nobody is told a wrong count.
+        let arch = key.architecture();
+        let count = |what, found: usize, width: usize| {
+            let expected = self.batch.saturating_mul(width);
+            if found == expected { Ok(()) } else { Err(InstanceError::Count { batch: self.batch, what, found, expected }) }
+        };
+        count("outputs", self.logits.len(), arch.logits())?;
+        if let Some(inputs) = &self.inputs {
+            count("input values", inputs.len(), arch.inputs(0))?;
         }
         let instance = Instance::new(key, self.inputs.as_deref(), &self.logits, &self.context)?;
         super::verify(&instance, &self.words)
@@ -100,5 +114,35 @@ impl Proof {
         let words = input.blob()?.to_vec();
         input.end()?;
         Ok(Self { key_digest, inputs: (!private).then_some(inputs), logits, batch, context, words })
+    }
+}
+
+#[cfg(all(test, feature = "prover"))]
+mod tests {
+    use super::*;
+    use crate::compute::cpu::Cpu;
+    use crate::model::Architecture;
+    use crate::model::random::{self, Shape};
+    use crate::protocol::{NoProgress, Session, commit};
+
+    /// Gains: a report about other inputs than were proved. The statement is the same, but whoever reads the file's counts
+    /// would be told another.
+    #[test]
+    fn counts_of_a_file_must_be_the_keys() {
+        let network = random::network(&Shape { widths: vec![4, 3, 2], density: 0.5, max: 7 }, 1).unwrap();
+        let arch = Architecture::of(&network, 2).unwrap();
+        let (key, secret) = commit(&Cpu, &network, &arch, [1; 32], |_| {}).unwrap();
+        let session = Session::new(Cpu, network, key, secret).unwrap();
+        let inputs = random::inputs(session.network(), 2, 3);
+        for private in [false, true] {
+            let (proof, _) = session.prove(&inputs, private, b"", &[2; 32], &NoProgress).unwrap();
+            proof.verify(session.key(), b"").unwrap();
+            for batch in [1, 4] {
+                let forged = Proof { batch, ..proof.clone() };
+                let read = Proof::from_bytes(&forged.to_bytes(), "proof").unwrap();
+                let error = read.verify(session.key(), b"").unwrap_err();
+                assert!(matches!(error, VerifyError::Instance(InstanceError::Count { .. })), "{error}");
+            }
+        }
     }
 }

@@ -11,7 +11,7 @@ use super::{Proof, VerifyError, close_transcript};
 use crate::algebra::mle::{inner_product, log2_ceil};
 use crate::algebra::{Fr, eq, g1::Point};
 use crate::commit::functional::{Body, Combined};
-use crate::commit::sigma::{self, Mask};
+use crate::commit::sigma::{self, Mask, Product};
 use crate::commit::{Generators, Hidden, Pedersen, opening};
 use crate::compute::Compute;
 use crate::linear;
@@ -19,6 +19,7 @@ use crate::lookup::{fraction_tree, tables};
 use crate::model::{Architecture, Network};
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
 use ark_ff::{One, Zero};
+use std::time::{Duration, Instant};
 
 /// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
 pub struct Session<C: Compute> {
@@ -30,6 +31,19 @@ pub struct Session<C: Compute> {
     secret: Secret,
     matrices: Vec<C::Matrix>,
     generators: Generators,
+}
+
+/// A proof that its maker has verified, and what that took.
+#[derive(Clone, Debug)]
+pub struct Made {
+    /// The proof.
+    pub proof: Proof,
+    /// Time of every stage.
+    pub times: StageTimes,
+    /// Time of the whole proof.
+    pub prove: Duration,
+    /// Time of its verification.
+    pub verify: Duration,
 }
 
 /// A proof up to stage 3: its end state, its digest, and its words.
@@ -91,6 +105,40 @@ impl<C: Compute> Session<C> {
                 Err(ProveError::UnluckyChallenge) if attempt + 1 < ATTEMPTS => attempt += 1,
                 done => return done,
             }
+        }
+    }
+
+    /// [`Session::prove`], then the verification that anybody would make: nothing leaves that is not accepted. When a device's
+    /// results turn out to be wrong it is given up, with a warning, and the CPU proves.
+    ///
+    /// # Errors
+    /// As for [`Session::prove`]; a proof of the CPU that is not valid is a mistake in this program.
+    pub fn prove_and_verify(
+        &self,
+        inputs: &[i32],
+        private: bool,
+        context: &[u8],
+        entropy: &[u8; 32],
+        progress: &dyn Progress,
+    ) -> Result<Made, ProveError> {
+        let attempt = || {
+            let start = Instant::now();
+            let (proof, times) = self.prove(inputs, private, context, entropy, progress)?;
+            let prove = start.elapsed();
+            let start = Instant::now();
+            proof.verify(&self.key, context).map_err(ProveError::NotValid)?;
+            let verify = start.elapsed();
+            if proof.logits != self.network.logits(inputs) {
+                return Err(ProveError::Internal("the proof is about other outputs than the network's"));
+            }
+            Ok(Made { proof, times, prove, verify })
+        };
+        match attempt() {
+            Err(e @ (ProveError::NotValid(_) | ProveError::Internal(_))) if self.compute.give_up_device() => {
+                tracing::warn!("the device's results are wrong ({e}); proving again on the CPU; run zktern doctor");
+                attempt()
+            }
+            done => done,
         }
     }
 
@@ -188,28 +236,32 @@ impl<C: Compute> Session<C> {
         let (denominators, inverses) = table_sides(compute, plan, alpha, beta)?;
         let counts = lookups.multiplicities.iter().flatten();
         let sum = counts.zip(&inverses).filter(|(m, _)| **m != 0).fold(Fr::zero(), |s, (m, v)| s + Fr::from(*m) * v);
-        let leaves = compute.gather(&denominators, &lookups.indices)?;
-        let tree = fraction_tree::prove(&mut writer, compute, &mut products, leaves, plan.lookup_bits, sum)?;
+        let tree = resume(compute, &mut writer, &mut products, |writer, products| {
+            let leaves = compute.gather(&denominators, &lookups.indices)?;
+            fraction_tree::prove(writer, compute, products, leaves, plan.lookup_bits, sum)
+        })?;
         scope.set_leaf(tree.point);
 
         // The vectors that stages 3 and 4 share. The last layer's weights wait for γ.
         clock.begin(Stage::Linear);
-        let mut vectors = vec![Combined::default(); Vector::count(layers, plan.tables.len())];
-        self.combine_witness(&scope, plan, inputs, trace, lookups, &row_blinds, &mut vectors)?;
-        let mut u = Fr::zero();
-        for b in 0..layers - 1 {
-            u += self.combine_layer(&scope, b, &mut vectors)?;
-        }
-        let [u] = writer.scalars(["u"], [u])?;
-        let logit_point = (0..log2_ceil(arch.logits())).map(|_| writer.challenge("r'")).collect();
-        let gamma = writer.challenge("gamma");
-        scope.set_logits(logit_point, gamma);
-        self.combine_layer(&scope, layers - 1, &mut vectors)?;
+        let (linear, vectors, u) = resume(compute, &mut writer, &mut products, |writer, products| {
+            let mut vectors = vec![Combined::default(); Vector::count(layers, plan.tables.len())];
+            self.combine_witness(&scope, plan, inputs, trace, lookups, &row_blinds, &mut vectors)?;
+            let mut u = Fr::zero();
+            for b in 0..layers - 1 {
+                u += self.combine_layer(&scope, b, &mut vectors)?;
+            }
+            let [u] = writer.scalars(["u"], [u])?;
+            let logit_point = (0..log2_ceil(arch.logits())).map(|_| writer.challenge("r'")).collect();
+            let gamma = writer.challenge("gamma");
+            scope.set_logits(logit_point, gamma);
+            self.combine_layer(&scope, layers - 1, &mut vectors)?;
 
-        // Stage 3: linear.
-        let tables = self.linear_tables(&scope, plan, &inverses, &vectors)?;
-        let claim = scope.linear_claim(u, tree.sum);
-        let linear = linear::prove(&mut writer, compute, &mut products, tables, plan.linear_bits, claim)?;
+            // Stage 3: linear.
+            let tables = self.linear_tables(&scope, plan, &inverses, &vectors)?;
+            let claim = scope.linear_claim(u, tree.sum);
+            Ok((linear::prove(writer, compute, products, tables, plan.linear_bits, claim)?, vectors, u))
+        })?;
         scope.set_linear(linear.point);
 
         let claims = scope.claims(linear.weights, linear.inputs, tree.leaf, u).map_err(|e| match e {
@@ -320,6 +372,25 @@ impl<C: Compute> Session<C> {
     }
 }
 
+/// Runs a stage, and runs it again on the CPU when a device was lost on the way with all that it held.
+fn resume<C: Compute, T>(
+    compute: &C,
+    writer: &mut Writer<'_>,
+    products: &mut Vec<Product<Hidden>>,
+    mut stage: impl FnMut(&mut Writer<'_>, &mut Vec<Product<Hidden>>) -> Result<T, ProveError>,
+) -> Result<T, ProveError> {
+    let (start, known) = (writer.checkpoint(), products.len());
+    match stage(writer, products) {
+        Err(ProveError::Compute(e)) if compute.give_up_device() => {
+            tracing::warn!("{e}; this stage runs again on the CPU");
+            writer.rewind(start);
+            products.truncate(known);
+            stage(writer, products)
+        }
+        done => done,
+    }
+}
+
 /// The vector that layer `b` multiplies.
 const fn layer_input(b: usize, layers: usize) -> usize {
     if b == 0 { Vector::Input.index(layers) } else { Vector::Activation(b - 1).index(layers) }
@@ -373,7 +444,9 @@ pub(super) fn prove_close<C: Compute>(
     mut begin: impl FnMut(Stage),
 ) -> Result<Vec<u8>, ProveError> {
     // Stage 4: opening reduction.
-    let opening = opening::prove(&mut writer, compute, bodies, log2_ceil(row_width))?;
+    let opening = resume(compute, &mut writer, &mut Vec::new(), |writer, _| {
+        opening::prove(writer, compute, bodies, log2_ceil(row_width))
+    })?;
 
     // Stage 5: close.
     begin(Stage::Close);

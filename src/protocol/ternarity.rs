@@ -113,6 +113,22 @@ mod prover {
         seed: [u8; 32],
     ) -> Result<Vec<u8>, ProveError> {
         secret.check(key)?;
+        match attempt(compute, network, key, secret, seed) {
+            Err(ProveError::Compute(e)) if compute.give_up_device() => {
+                tracing::warn!("{e}; the ternarity proof runs again on the CPU");
+                attempt(compute, network, key, secret, seed)
+            }
+            done => done,
+        }
+    }
+
+    fn attempt<C: Compute>(
+        compute: &C,
+        network: &Network,
+        key: &VerifyingKey,
+        secret: &Secret,
+        seed: [u8; 32],
+    ) -> Result<Vec<u8>, ProveError> {
         let arch = key.architecture();
         let mut blinds = Blinds::new(seed);
         let (blocks, bits) = layout(arch);

@@ -99,7 +99,7 @@ fn check_case<C: Compute>(compute: C, case: &Value) {
     assert_eq!(plan.proof_bytes(&arch), proof.words.len(), "{name}: size formula");
     verify(&instance, &proof.words).unwrap();
     let key = VerifyingKey::from_bytes(&session.key().to_bytes(), "key").unwrap();
-    proof.verify(&key).unwrap();
+    proof.verify(&key, &context).unwrap();
 }
 
 #[test]

@@ -12,10 +12,17 @@ pub struct Writer<'a> {
     bytes: Vec<u8>,
     sent: Vec<Hidden>,
     pedersen: &'a Pedersen,
-    /// Blinds with their multiples of H, computed ahead; taken from the end.
+    /// Blinds with their multiples of H, computed ahead; the nth scalar sent takes the nth.
     masks: Vec<(Fr, Point)>,
     #[cfg(test)]
     pub(crate) tamper: Option<Tamper>,
+}
+
+/// A place in a channel that it can go back to.
+pub struct Checkpoint {
+    transcript: Transcript,
+    bytes: usize,
+    sent: usize,
 }
 
 /// What a finished channel leaves: the digest of its transcript, the scalars sent, the bytes written.
@@ -35,7 +42,7 @@ impl<'a> Writer<'a> {
         compute: &C,
     ) -> Result<Self, ProveError> {
         let first = blinds.reserve(Stream::Scalar, scalars);
-        let rho: Vec<Fr> = (first..first + scalars as u64).rev().map(|n| blinds.at(Stream::Scalar, n)).collect();
+        let rho: Vec<Fr> = (first..first + scalars as u64).map(|n| blinds.at(Stream::Scalar, n)).collect();
         let pairs: Vec<(Fr, Fr)> = rho.iter().map(|r| (Fr::from(0u64), *r)).collect();
         let masks = rho.into_iter().zip(compute.commit_scalars(&pairs)?).collect();
         Ok(Self {
@@ -74,7 +81,8 @@ impl<'a> Writer<'a> {
         let mut hidden = [Hidden::default(); N];
         let mut sums = [ark_bn254::G1Projective::default(); N];
         for i in 0..N {
-            let (blind, mask) = self.masks.pop().ok_or(ProveError::Internal("more scalars sent than announced"))?;
+            let next = self.masks.get(self.sent.len() + i).copied();
+            let (blind, mask) = next.ok_or(ProveError::Internal("more scalars sent than announced"))?;
             hidden[i] = Hidden { value: values[i], blind };
             sums[i] = self.pedersen.g.add_to(mask.to_affine().into(), &values[i]);
         }
@@ -99,10 +107,24 @@ impl<'a> Writer<'a> {
 
     /// Ends this channel: digest of its transcript, scalars sent, bytes written.
     pub fn finish(mut self) -> Result<Written, ProveError> {
-        if !self.masks.is_empty() {
+        if self.sent.len() != self.masks.len() {
             return Err(ProveError::Internal("fewer scalars sent than announced"));
         }
         Ok((self.transcript.squeeze("end"), self.sent, self.bytes))
+    }
+
+    /// Where the channel stands.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint { transcript: self.transcript.clone(), bytes: self.bytes.len(), sent: self.sent.len() }
+    }
+
+    /// Takes back everything since a checkpoint. What is sent again must be the same function of statement, witness and
+    /// challenges: it will be masked by the same blinds.
+    pub fn rewind(&mut self, to: Checkpoint) {
+        self.transcript = to.transcript;
+        self.bytes.truncate(to.bytes);
+        self.sent.truncate(to.sent);
     }
 
     /// The scalars sent so far.

@@ -1,5 +1,6 @@
 //! An open device with its kernels, and the verbs as it runs them: record, submit, and wait only for what the host needs.
 
+use super::Options;
 use super::device::Device;
 use super::kernels::{Kernel, Pipelines};
 use super::matrix::Resident;
@@ -78,8 +79,9 @@ const fn groups(n: usize) -> u32 {
 }
 
 impl Core {
-    pub(super) fn new(device: Device, limit: u64) -> Self {
-        Self { heap: Heap::new(device, limit), pipelines: Pipelines::default() }
+    pub(super) fn new(device: Device, options: &Options) -> Self {
+        let pipelines = Pipelines::new(options.sabotage);
+        Self { heap: Heap::new(device, options.allocation, options.submissions), pipelines }
     }
 
     fn commands(&self) -> Commands {
@@ -122,8 +124,7 @@ impl Core {
     }
 
     fn submit(&self, commands: Commands) -> Result<()> {
-        self.heap.device.queue.submit([commands.encoder.finish()]);
-        self.heap.check()
+        self.heap.submit(commands.encoder).map(drop)
     }
 
     /// Submits, and waits for what some views hold.
@@ -163,7 +164,8 @@ impl Core {
     /// `high[i >> bits]·low[i mod 2^bits]`.
     pub(super) fn outer(&self, high: &[Fr], low: &[Fr]) -> Result<DeviceTable> {
         let out = self.table(high.len() * low.len())?;
-        let params = Params { n: out.len as u32, a: low.len().trailing_zeros(), b: low.len() as u32 - 1, ..Params::default() };
+        let params =
+            Params { n: out.len as u32, a: low.len().trailing_zeros(), b: low.len() as u32 - 1, ..Params::default() };
         let mut commands = self.commands();
         let views = [&self.elements(high)?, &self.elements(low)?, &out.view()];
         self.dispatch(&mut commands, Kernel::EqBuild, params, &views, (groups(out.len), 1))?;
@@ -348,10 +350,10 @@ impl Core {
         let batch = (rows.len() / width).min(weights.len());
         let rows = &rows[..batch * width];
         // Values are made non-negative; what that adds to every column is subtracted at the end.
-        let (least, most) = rows.par_iter().fold(|| (0, 0), |(l, m), v| (v.min(&l).to_owned(), v.max(&m).to_owned())).reduce(
-            || (0, 0),
-            |a, b| (a.0.min(b.0), a.1.max(b.1)),
-        );
+        let (least, most) = rows
+            .par_iter()
+            .fold(|| (0, 0), |(l, m), v| (v.min(&l).to_owned(), v.max(&m).to_owned()))
+            .reduce(|| (0, 0), |a, b| (a.0.min(b.0), a.1.max(b.1)));
         let spread = (i64::from(most) - i64::from(least)) as u64;
         let digits = (u64::BITS - spread.leading_zeros()).div_ceil(8).max(1);
         let shifted: Vec<u32> = rows.par_iter().map(|v| v.wrapping_sub(least) as u32).collect();

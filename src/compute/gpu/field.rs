@@ -77,7 +77,8 @@ impl Modulus {
 const WORDS: [&str; 8] = ["lo.x", "lo.y", "lo.z", "lo.w", "hi.x", "hi.y", "hi.z", "hi.w"];
 
 /// The type of elements, which all fields share.
-pub const ELEMENT: &str = "struct F { lo: vec4<u32>, hi: vec4<u32> }\nfn zero() -> F { return F(vec4<u32>(), vec4<u32>()); }\n";
+pub const ELEMENT: &str =
+    "struct F { lo: vec4<u32>, hi: vec4<u32> }\nfn zero() -> F { return F(vec4<u32>(), vec4<u32>()); }\n";
 
 /// `{name}_add`, `{name}_sub` and `{name}_mul` of elements below `2p`.
 #[must_use]

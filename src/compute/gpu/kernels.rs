@@ -5,7 +5,7 @@ use super::field::{self, Arithmetic, Modulus};
 use crate::algebra::Fr;
 use crate::compute::Summand;
 use ark_bn254::Fq;
-use ark_ff::{Field as _, PrimeField};
+use ark_ff::PrimeField;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
@@ -81,9 +81,12 @@ impl Kernel {
             Self::Scale | Self::Bind => "w",
             Self::FractionLeaves => "rww",
             Self::FractionLayer => "rrww",
-            Self::EqBuild | Self::Gather | Self::InnerProduct | Self::FoldRowsPacked | Self::CombineSmall | Self::CommitRows => {
-                "rrw"
-            }
+            Self::EqBuild
+            | Self::Gather
+            | Self::InnerProduct
+            | Self::FoldRowsPacked
+            | Self::CombineSmall
+            | Self::CommitRows => "rrw",
             Self::RoundFinish | Self::SumBlocks | Self::Transpose => "rw",
             Self::FoldRows | Self::Apply | Self::CommitLists => "rrrw",
             Self::RoundCubic => "rrww",
@@ -168,16 +171,26 @@ fn load{k}(i: u32) -> Pair {{
 }
 
 /// Compiled once each, when first wanted.
-#[derive(Debug, Default)]
-pub(super) struct Pipelines([OnceLock<wgpu::ComputePipeline>; Kernel::ALL.len()]);
+#[derive(Debug)]
+pub(super) struct Pipelines {
+    compiled: [OnceLock<wgpu::ComputePipeline>; Kernel::ALL.len()],
+    sabotage: Option<fn(Kernel, String) -> String>,
+}
 
 impl Pipelines {
+    pub(super) fn new(sabotage: Option<fn(Kernel, String) -> String>) -> Self {
+        Self { compiled: [const { OnceLock::new() }; Kernel::ALL.len()], sabotage }
+    }
+
     pub(super) fn get(&self, device: &Device, kernel: Kernel) -> &wgpu::ComputePipeline {
-        self.0[kernel as usize].get_or_init(|| compile(device, kernel, &kernel.text(device.arithmetic)))
+        self.compiled[kernel as usize].get_or_init(|| {
+            let text = kernel.text(device.arithmetic);
+            compile(device, kernel, &self.sabotage.map_or(text.clone(), |change| change(kernel, text)))
+        })
     }
 }
 
-pub(super) fn compile(device: &Device, kernel: Kernel, text: &str) -> wgpu::ComputePipeline {
+fn compile(device: &Device, kernel: Kernel, text: &str) -> wgpu::ComputePipeline {
     let label = format!("{kernel:?}");
     let label = Some(label.as_str());
     let entry = |binding: usize, ty| wgpu::BindGroupLayoutEntry {
@@ -197,8 +210,8 @@ pub(super) fn compile(device: &Device, kernel: Kernel, text: &str) -> wgpu::Comp
         bind_group_layouts: &[Some(&layout)],
         immediate_size: 0,
     });
-    let module = device
-        .create_shader_module(wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(text.into()) });
+    let module =
+        device.create_shader_module(wgpu::ShaderModuleDescriptor { label, source: wgpu::ShaderSource::Wgsl(text.into()) });
     device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
         label,
         layout: Some(&layout),

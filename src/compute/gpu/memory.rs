@@ -6,6 +6,7 @@ use crate::compute::{ComputeError, Result};
 use ark_ff::{BigInt, BigInteger, PrimeField};
 use rayon::prelude::*;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -33,13 +34,6 @@ impl Pool {
     /// Lets go of everything that nobody uses.
     fn clear(&self) {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Bytes of free buffers.
-    #[cfg(test)]
-    pub(super) fn bytes(&self) -> u64 {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.iter().map(|((_, size), buffers)| size * buffers.len() as u64).sum()
     }
 }
 
@@ -77,17 +71,27 @@ pub(super) struct Heap {
     pub(super) device: Device,
     pool: Arc<Pool>,
     /// For tests: allocations of more bytes fail.
-    pub(super) limit: u64,
+    limit: u64,
+    /// For tests: submissions until the device is lost.
+    submissions: AtomicU64,
 }
 
 impl Heap {
-    pub(super) fn new(device: Device, limit: u64) -> Self {
-        Self { device, pool: Arc::default(), limit }
+    pub(super) fn new(device: Device, limit: Option<u64>, submissions: Option<u64>) -> Self {
+        let submissions = AtomicU64::new(submissions.unwrap_or(u64::MAX));
+        Self { device, pool: Arc::default(), limit: limit.unwrap_or(u64::MAX), submissions }
     }
 
-    #[cfg(test)]
-    pub(super) fn pooled_bytes(&self) -> u64 {
-        self.pool.bytes()
+    /// Hands commands to the device.
+    pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex> {
+        if self.submissions.fetch_sub(1, Ordering::Relaxed) == 0 {
+            self.device.device.destroy();
+            self.device.set_lost();
+        }
+        self.check()?;
+        let index = self.device.queue.submit([encoder.finish()]);
+        self.check()?;
+        Ok(index)
     }
 
     pub(super) fn lost(&self) -> ComputeError {
@@ -176,7 +180,7 @@ impl Heap {
         encoder.map_buffer_on_submit(&staging, wgpu::MapMode::Read, 0..total, move |result| {
             let _ = sender.send(result.is_ok());
         });
-        let index = self.device.queue.submit([encoder.finish()]);
+        let index = self.submit(encoder)?;
         let wait = wgpu::PollType::Wait { submission_index: Some(index), timeout: Some(PATIENCE) };
         let waited = self.device.device.poll(wait);
         self.check()?;
@@ -202,7 +206,10 @@ impl Heap {
     /// Elements from the device's bytes: below `2p` there, below `p` here.
     pub(super) fn elements(&self, bytes: &[u8]) -> Result<Vec<Fr>> {
         let all: Option<Vec<Fr>> = bytes.par_chunks_exact(ELEMENT as usize).with_min_len(1 << 12).map(element).collect();
-        all.ok_or_else(|| ComputeError::Faulty { device: self.device.summary.name.clone() })
+        all.ok_or_else(|| {
+            self.device.set_lost();
+            ComputeError::Faulty { device: self.device.summary.name.clone() }
+        })
     }
 }
 

@@ -7,6 +7,7 @@
 //! | `memory`, `matrix` | pooled buffers, ways in and out, resident matrices |
 //! | `core` | every verb as dispatches |
 //! | `points` | fixed-base tables and sums of points |
+//! | `check` | the self-test: every verb against the CPU |
 //! | `tuning` | from which size on the device wins, measured |
 //!
 //! A verb goes to the device when its size reaches the threshold of its kind, and a table comes back to the host when it has
@@ -17,6 +18,7 @@
 //! its tables with it: the verb fails with [`ComputeError::DeviceLost`], everything after it runs on the CPU, and the prover
 //! runs the stage again.
 
+mod check;
 mod core;
 mod device;
 pub mod field;
@@ -72,6 +74,10 @@ pub struct Options {
     pub patience: usize,
     /// For tests: an allocation of more bytes fails. `None`: no limit but the device's.
     pub allocation: Option<u64>,
+    /// For tests: the device is lost after so many submissions.
+    pub submissions: Option<u64>,
+    /// For tests: changes the text of kernels before they are compiled.
+    pub sabotage: Option<fn(kernels::Kernel, String) -> String>,
 }
 
 struct Shared {
@@ -238,7 +244,7 @@ const fn device(table: DeviceTable) -> Table {
 
 impl Open {
     fn new(options: &Options) -> Result<Self> {
-        let core = Core::new(Device::open(&options.choice)?, options.allocation.unwrap_or(u64::MAX));
+        let core = Core::new(Device::open(&options.choice)?, options);
         let thresholds = options.thresholds.unwrap_or_else(|| tuning::measure(&core));
         core.heap.check()?;
         Ok(Self { core, thresholds, tables: Tables::default() })
@@ -273,8 +279,8 @@ impl Compute for Gpu {
     }
 
     fn upload(&self, values: Vec<Fr>) -> Result<Table> {
-        // Nothing is gained by moving what nobody has asked for: verbs that want a table on the device put it there.
-        Ok(host(values))
+        let moved = self.attempt(Work::Pairs, values.len() / 2, |open| open.core.upload(&values));
+        Ok(moved.map_or(host(values), device))
     }
 
     fn download(&self, table: &Table) -> Result<Vec<Fr>> {
@@ -402,9 +408,8 @@ impl Compute for Gpu {
     }
 
     fn commit_matrix(&self, generators: &[Point], matrix: &TernaryMatrix, blinds: &[Fr]) -> Result<Vec<Point>> {
-        let made = self.attempt(Work::Points, matrix.non_zeros(), |open| {
-            points::commit_matrix(&open.core, generators, matrix, blinds)
-        });
+        let made = self
+            .attempt(Work::Points, matrix.non_zeros(), |open| points::commit_matrix(&open.core, generators, matrix, blinds));
         made.map_or_else(|| Cpu.commit_matrix(generators, matrix, blinds), Ok)
     }
 

@@ -56,8 +56,7 @@ impl Tables {
         rows: &[&[i32]],
         blinds: &[Fr],
     ) -> Result<Vec<Point>> {
-        let small: Vec<bool> =
-            rows.par_iter().map(|row| row.iter().all(|v| (0..=LARGEST as i32).contains(v))).collect();
+        let small: Vec<bool> = rows.par_iter().map(|row| row.iter().all(|v| (0..=LARGEST as i32).contains(v))).collect();
         let pick = |wanted: bool| -> (Vec<&[i32]>, Vec<Fr>) {
             let chosen = rows.iter().zip(blinds).zip(&small).filter(|(_, s)| **s == wanted);
             chosen.map(|((row, blind), _)| (*row, *blind)).unzip()
@@ -84,12 +83,7 @@ impl Tables {
 }
 
 /// `Com(row; blind)` for the rows of a matrix, cut in chunks.
-pub(super) fn commit_matrix(
-    core: &Core,
-    generators: &[Point],
-    matrix: &TernaryMatrix,
-    blinds: &[Fr],
-) -> Result<Vec<Point>> {
+pub(super) fn commit_matrix(core: &Core, generators: &[Point], matrix: &TernaryMatrix, blinds: &[Fr]) -> Result<Vec<Point>> {
     let (mut entries, mut ends) = (Vec::with_capacity(matrix.non_zeros()), Vec::new());
     for i in 0..matrix.rows() {
         cut_rows(matrix, i, generators.len(), |list| {

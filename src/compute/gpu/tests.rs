@@ -2,19 +2,19 @@
 //! software adapter of Mesa). Without an adapter the tests print that they were skipped; `ZKTERN_REQUIRE_GPU=1` makes that a
 //! failure.
 
+use super::check::{elements, matrix, place};
 use super::field::Arithmetic;
 use super::kernels::Kernel;
 use super::{Choice, Gpu, Options, Thresholds};
+use crate::algebra::Fr;
 use crate::algebra::eq::SplitEq;
-use crate::algebra::{Fr, g1::Point};
 use crate::commit::Generators;
 use crate::compute::cpu::Cpu;
 use crate::compute::{Compute, ComputeError, Fractions, Summand, Weights};
-use crate::model::TernaryMatrix;
 use crate::model::random::{self, Numbers, Shape};
 use crate::model::{Architecture, Network};
-use crate::protocol::{NoProgress, Proof, Session, key};
-use ark_ff::{AdditiveGroup, BigInt, Field, One, PrimeField, UniformRand, Zero};
+use crate::protocol::{NoProgress, Proof, Session, key, ternarity};
+use ark_ff::{BigInt, PrimeField};
 use std::sync::OnceLock;
 
 fn options(arithmetic: Arithmetic) -> Options {
@@ -45,34 +45,8 @@ fn devices() -> impl Iterator<Item = (Arithmetic, &'static Gpu)> {
     Arithmetic::ALL.iter().enumerate().filter_map(get).collect::<Vec<_>>().into_iter()
 }
 
-fn random_elements(n: usize, seed: u64) -> Vec<Fr> {
-    let mut numbers = Numbers::new(seed);
-    let mut word = || numbers.below(u64::MAX);
-    (0..n).map(|_| Fr::from_bigint(BigInt([word(), word(), word(), word() >> 4])).unwrap_or(Fr::one())).collect()
-}
-
-/// Edge values, whose Montgomery forms have all-ones limbs, and random ones.
-fn elements(n: usize, seed: u64) -> Vec<Fr> {
-    let raw = |words: [u64; 4]| Fr::new_unchecked(BigInt(words));
-    let p = Fr::MODULUS.0;
-    let mut all = vec![
-        Fr::ZERO,
-        Fr::ONE,
-        -Fr::ONE,
-        raw([1, 0, 0, 0]),
-        raw([p[0] - 1, p[1], p[2], p[3]]),
-        raw([u64::MAX, u64::MAX, u64::MAX, p[3] - 1]),
-        raw([u64::MAX, 0, u64::MAX, 0]),
-        raw([0, 0, 0, p[3]]),
-    ];
-    all.extend(random_elements(n, seed));
-    all.truncate(n);
-    all
-}
-
 fn table(gpu: &Gpu, values: &[Fr]) -> super::Table {
-    let open = gpu.holder().expect("open");
-    super::device(open.core.upload(values).expect("uploaded"))
+    place(gpu, values).expect("uploaded")
 }
 
 #[test]
@@ -155,20 +129,6 @@ fn eq_tables_and_gathers() {
     }
 }
 
-fn matrix(rows: usize, columns: usize, density: f64, seed: u64) -> TernaryMatrix {
-    let mut numbers = Numbers::new(seed);
-    let mut row = || {
-        let mut lists = (Vec::new(), Vec::new());
-        for j in 0..columns as u32 {
-            if (numbers.below(1000) as f64) < 1000.0 * density {
-                if numbers.below(2) == 0 { &mut lists.0 } else { &mut lists.1 }.push(j);
-            }
-        }
-        lists
-    };
-    TernaryMatrix::from_positions(columns, (0..rows).map(|_| row()).collect::<Vec<_>>())
-}
-
 #[test]
 fn folds_of_lists_and_of_codes() {
     for (arithmetic, gpu) in devices() {
@@ -220,8 +180,7 @@ fn fraction_layers_and_inner_products() {
     for (_, gpu) in devices() {
         let (p, q) = (elements(256, 12), elements(256, 13));
         for numerators in [None, Some(p.clone())] {
-            let below =
-                Fractions { numerators: numerators.as_ref().map(|p| table(gpu, p)), denominators: table(gpu, &q) };
+            let below = Fractions { numerators: numerators.as_ref().map(|p| table(gpu, p)), denominators: table(gpu, &q) };
             let found = gpu.fraction_layer(&below).unwrap();
             let expected = Cpu.fraction_layer(&Fractions { numerators, denominators: q.clone() }).unwrap();
             assert_eq!(gpu.download(&found.denominators).unwrap(), expected.denominators);
@@ -238,10 +197,10 @@ fn rounds_of_every_summand() {
     for (arithmetic, gpu) in devices() {
         for (f, count) in [(Summand::Product, 2), (Summand::Fraction, 4), (Summand::Cubic, 1)] {
             for weighted in [false, true] {
-                let k = 10;
+                let k = 8;
                 let mut host: Vec<Vec<Fr>> = (0..count).map(|i| elements(1 << k, 20 + i)).collect();
                 let mut there: Vec<_> = host.iter().map(|v| table(gpu, v)).collect();
-                let (point, challenges) = (elements(k, 30), random_elements(k, 31));
+                let (point, challenges) = (elements(k, 30), elements(k, 31));
                 let split = SplitEq::new(&point);
                 let mut bind = None;
                 for i in 0..k {
@@ -286,13 +245,136 @@ fn commitments() {
         rows[6].fill(0);
         rows[7] = vec![255; 70];
         let rows: Vec<&[i32]> = rows.iter().map(Vec::as_slice).collect();
-        let blinds = random_elements(9, 51);
+        let blinds = elements(9, 51);
         let found = gpu.commit_rows(generators.rows(), &rows, &blinds).unwrap();
         assert_eq!(found, Cpu.commit_rows(generators.rows(), &rows, &blinds).unwrap(), "{arithmetic:?}");
 
         let m = matrix(20, 150, 0.4, 52);
-        let blinds = random_elements(60, 53);
+        let blinds = elements(60, 53);
         let found = gpu.commit_matrix(generators.rows(), &m, &blinds).unwrap();
         assert_eq!(found, Cpu.commit_matrix(generators.rows(), &m, &blinds).unwrap(), "{arithmetic:?}");
     }
+}
+
+// ---- whole proofs, and what can go wrong
+
+fn network() -> Network {
+    random::network(&Shape { widths: vec![70, 40, 33, 10], density: 0.4, max: 255 }, 1).unwrap()
+}
+
+/// A ternarity proof and a proof of 65 inputs, everything that fits on the device.
+fn prove<C: Compute>(compute: C) -> (Vec<u8>, Proof) {
+    let network = network();
+    let arch = Architecture::of(&network, 32).unwrap();
+    let (key, secret) = key::commit(&compute, &network, &arch, [1; 32], |_| {}).unwrap();
+    let ternary = ternarity::prove(&compute, &network, &key, &secret, [3; 32]).unwrap();
+    let inputs = random::inputs(&network, 65, 5);
+    let session = Session::new(compute, network, key, secret).unwrap();
+    let made = session.prove_and_verify(&inputs, true, b"gpu", &[2; 32], &NoProgress).unwrap();
+    (ternary, made.proof)
+}
+
+fn by_cpu() -> &'static (Vec<u8>, Proof) {
+    static PROOF: OnceLock<(Vec<u8>, Proof)> = OnceLock::new();
+    PROOF.get_or_init(|| prove(Cpu))
+}
+
+#[test]
+fn proofs_are_the_cpus_byte_for_byte() {
+    for (arithmetic, gpu) in devices() {
+        assert!(prove(gpu.clone()) == *by_cpu(), "{arithmetic:?}");
+        assert_eq!(gpu.self_test(), Ok(()), "{arithmetic:?}");
+    }
+}
+
+/// A mistake in any kernel is found by the self-test.
+#[test]
+fn planted_faults_are_found() {
+    fn wrong(_: Kernel, text: String) -> String {
+        let off_by_one = "fn fr_add(a: F, wrong: F) -> F { let b = F(wrong.lo + vec4<u32>(1u), wrong.hi);";
+        text.replace("fn fr_add(a: F, b: F) -> F {", off_by_one)
+    }
+    fn wrong_points(kernel: Kernel, text: String) -> String {
+        let lists = kernel == Kernel::CommitLists;
+        if lists { text.replace("fq_sub(zero(), point.y)", "point.y") } else { text }
+    }
+    fn wrong_layer(kernel: Kernel, text: String) -> String {
+        let apply = kernel == Kernel::Apply;
+        if apply { text.replace("sum -= x[", "sum += x[") } else { text }
+    }
+    for (sabotage, verb) in [
+        (wrong as fn(Kernel, String) -> String, "arithmetic"),
+        (wrong_points, "commitments"),
+        (wrong_layer, "integer layer"),
+    ] {
+        let options = Options { sabotage: Some(sabotage), ..options(Arithmetic::Native) };
+        let Some(gpu) = open(options) else { return };
+        let error = gpu.self_test().unwrap_err();
+        assert!(error.starts_with(verb), "{error}");
+    }
+}
+
+/// A device that computes wrongly: the proof is verified before it leaves, found wrong, and made again on the CPU.
+#[test]
+fn wrong_results_are_caught_and_the_cpu_proves() {
+    fn wrong_sums(kernel: Kernel, text: String) -> String {
+        let round = kernel == Kernel::RoundFraction;
+        if round { text.replace("partials[3u * group.x + 1u] = v", "partials[3u * group.x + 1u] = u") } else { text }
+    }
+    fn wrong_layer(kernel: Kernel, text: String) -> String {
+        let apply = kernel == Kernel::Apply;
+        if apply { text.replace("sum -= x[", "sum += x[") } else { text }
+    }
+    fn garbage(kernel: Kernel, text: String) -> String {
+        let gather = kernel == Kernel::Gather;
+        let all_ones = "out[i] = F(vec4<u32>(0xffffffffu), vec4<u32>(0xffffffffu));";
+        if gather { text.replace("out[i] = values[min(indices[i], params.b - 1u)];", all_ones) } else { text }
+    }
+    for sabotage in [wrong_sums as fn(Kernel, String) -> String, wrong_layer, garbage] {
+        let options = Options { sabotage: Some(sabotage), ..options(Arithmetic::Native) };
+        let Some(gpu) = open(options) else { return };
+        assert!(prove(gpu.clone()) == *by_cpu());
+        assert!(!gpu.give_up_device(), "it was given up");
+    }
+}
+
+/// A device that goes away at any moment: the stage runs again on the CPU, and the bytes are the same.
+#[test]
+fn a_lost_device_is_survived() {
+    for submissions in [0, 3, 20, 40, 60, 90] {
+        let Some(gpu) = open(Options { submissions: Some(submissions), ..options(Arithmetic::Native) }) else { return };
+        assert!(prove(gpu) == *by_cpu(), "lost after {submissions} submissions");
+    }
+}
+
+/// Allocations that fail, and bindings that are too small: what does not fit is done on the CPU.
+#[test]
+fn a_small_device_is_enough() {
+    for bytes in [4 << 10, 32 << 10, 256 << 10] {
+        let by_memory = Options { allocation: Some(bytes), ..options(Arithmetic::Native) };
+        let mut by_binding = options(Arithmetic::Native);
+        by_binding.choice.binding = Some(bytes);
+        for options in [by_memory, by_binding] {
+            let Some(gpu) = open(options) else { return };
+            assert!(prove(gpu) == *by_cpu(), "{bytes} bytes");
+        }
+    }
+}
+
+#[test]
+fn without_a_device_the_error_says_what_to_do() {
+    let choice = Choice { name: Some("no such adapter".into()), ..Choice::default() };
+    let error = Gpu::open(Options { choice, ..Options::default() }).map(|_| ()).unwrap_err();
+    assert!(matches!(&error, ComputeError::NoDevice { why } if why.contains("no such adapter")), "{error}");
+}
+
+/// A software adapter is never taken unless it is named, and small work opens no device at all.
+#[test]
+fn software_is_only_taken_by_name() {
+    if let Ok(gpu) = Gpu::open(Options { thresholds: Some(Thresholds::NEVER), ..Options::default() }) {
+        assert!(gpu.opened().is_some_and(|(adapter, _)| !adapter.software));
+    }
+    let gpu = Gpu::when_worthwhile();
+    assert_eq!(gpu.eq_table(&elements(5, 1), Fr::from(1u64)).map(|t| t.len()), Ok(32));
+    assert!(gpu.opened().is_none());
 }

@@ -617,6 +617,29 @@ fn devices_that_are_not_there() {
     }
 }
 
+/// A named adapter makes the same bytes; its thresholds are its own.
+#[test]
+fn a_named_software_adapter_proves_the_same() {
+    let folder = committed();
+    let with = |device, proof| {
+        let args = ["prove", "net.tern", "x.npy", "-o", proof, "--batch", "--insecure-seed", "5", "--device", device];
+        run(folder.path(), &args)
+    };
+    assert_eq!(with("cpu", "cpu.proof").code, Some(0));
+    let out = with("gpu:llvmpipe", "gpu.proof");
+    if out.code == Some(3) && std::env::var_os("ZKTERN_REQUIRE_GPU").is_none() {
+        println!("skipped: {}", out.stderr);
+        return;
+    }
+    assert_eq!(out.code, Some(0), "{}", out.stderr);
+    assert_eq!(bytes(folder.path(), "cpu.proof"), bytes(folder.path(), "gpu.proof"));
+    let doctor = document(folder.path(), &["doctor"]);
+    let adapters = doctor["gpu"].as_array().expect("adapters");
+    let software = adapters.iter().find(|a| a["name"].as_str().unwrap().contains("llvmpipe")).expect("llvmpipe");
+    assert_eq!((&software["software"], &software["portable"]), (&true.into(), &true.into()));
+    assert_eq!(software["native"], software["int64"]);
+}
+
 // ---- outputs that cannot be written
 
 #[test]

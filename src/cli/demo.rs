@@ -103,6 +103,7 @@ impl OnDevice for Demo<'_> {
         document.insert("predictions".into(), json!(classes));
         document.insert("outputs".into(), outputs(&logits, 10));
         document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
+        document.insert("gpu_bytes".into(), json!(session.compute().device_bytes().unwrap_or(0)));
         document.insert("valid".into(), json!(true));
         out.document(&document.into());
         Ok(())

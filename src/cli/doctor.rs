@@ -90,19 +90,16 @@ fn gpus(out: &Output) -> Result<Value, Failure> {
                 wrong = Some(format!("{}: {e}; update its driver, and use --device cpu", adapter.name));
             }
         }
-        if let Ok(gpu) = gpu::Gpu::open(named(adapter, None, None)) {
-            if let Some((_, t)) = gpu.opened() {
-                let from = |n: usize| if n == usize::MAX { "never".into() } else { format!("from {n}") };
-                out.line(format!(
-                    "             used for sumcheck pairs {}, sparse terms {}, committed values {}",
-                    from(t.pairs),
-                    from(t.terms),
-                    from(t.points)
-                ));
-                let number = |n: usize| (n != usize::MAX).then_some(n);
-                document["thresholds"] =
-                    json!({ "pairs": number(t.pairs), "terms": number(t.terms), "points": number(t.points) });
-            }
+        let opened = gpu::Gpu::open(named(adapter, None, None)).ok();
+        if let Some((_, t)) = opened.as_ref().and_then(gpu::Gpu::opened) {
+            let from = |n: usize| if n == usize::MAX { "never".into() } else { format!("from {n}") };
+            let (pairs, terms, points) = (from(t.pairs), from(t.terms), from(t.points));
+            out.line(format!(
+                "             used for sumcheck pairs {pairs}, sparse terms {terms}, committed values {points}"
+            ));
+            let number = |n: usize| (n != usize::MAX).then_some(n);
+            document["thresholds"] =
+                json!({ "pairs": number(t.pairs), "terms": number(t.terms), "points": number(t.points) });
         }
         documents.push(document);
     }

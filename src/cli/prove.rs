@@ -87,6 +87,7 @@ impl OnDevice for Prove<'_> {
         document.insert("stages".into(), stages(&made.times));
         document.insert("proof_bytes".into(), json!(bytes.len()));
         document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
+        document.insert("gpu_bytes".into(), json!(session.compute().device_bytes().unwrap_or(0)));
         document.insert("outputs".into(), outputs(&made.proof.logits, arch.logits()));
         document.insert("valid".into(), json!(true));
         out.document(&document.into());

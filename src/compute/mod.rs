@@ -110,6 +110,11 @@ pub trait Compute: Send + Sync {
     /// Name and size of the device, for people.
     fn describe(&self) -> String;
 
+    /// Bytes that the backend holds on a device of its own; `None` without one.
+    fn device_bytes(&self) -> Option<u64> {
+        None
+    }
+
     /// Stops using a device whose results turned out to be wrong; whether there was one. What follows runs on the CPU.
     fn give_up_device(&self) -> bool {
         false

@@ -59,7 +59,8 @@ impl Gpu {
     /// # Errors
     /// The name of the first verb that is wrong, or what the device could not do.
     pub fn self_test(&self) -> std::result::Result<(), String> {
-        let verbs: [(&str, fn(&Self) -> Result<bool>); 9] = [
+        type Verb = fn(&Gpu) -> Result<bool>;
+        let verbs: [(&str, Verb); 9] = [
             ("arithmetic", arithmetic),
             ("eq table", eq_table),
             ("gather", gather),

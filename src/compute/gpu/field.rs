@@ -176,10 +176,9 @@ fn multiplication(text: &mut String, name: &str, modulus: &Modulus, arithmetic: 
     let (w, n) = (arithmetic.limb_bits(), arithmetic.limbs());
     let shift = (n * w - 256) as isize;
     let mask = (1u64 << w) - 1;
-    let (wide, narrow): (fn(&str) -> String, fn(&str) -> String) = match arithmetic {
-        Arithmetic::Native => (|e| format!("u64({e})"), |e| format!("u32({e} & 0xfffffffflu)")),
-        Arithmetic::Portable => (str::to_owned, str::to_owned),
-    };
+    let native = arithmetic == Arithmetic::Native;
+    let wide = |e: &str| if native { format!("u64({e})") } else { e.to_owned() };
+    let narrow = |e: &str| if native { format!("u32({e} & 0xfffffffflu)") } else { e.to_owned() };
     let inverse = modulus.negative_inverse(w);
     let p: Vec<u64> = (0..n).map(|j| modulus.bits(w * j, w)).collect();
     let _ = writeln!(text, "fn {name}_mul(a: F, b: F) -> F {{");

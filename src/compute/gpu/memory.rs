@@ -31,9 +31,10 @@ impl Pool {
         self.free.lock().unwrap_or_else(PoisonError::into_inner).get_mut(&(staging, size))?.pop()
     }
 
-    /// Lets go of everything that nobody uses.
-    fn clear(&self) {
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    /// Lets go of everything that nobody uses; how many bytes that was.
+    fn clear(&self) -> u64 {
+        let free = std::mem::take(&mut *self.free.lock().unwrap_or_else(PoisonError::into_inner));
+        free.into_iter().map(|((_, size), buffers)| size * buffers.len() as u64).sum()
     }
 }
 
@@ -74,12 +75,19 @@ pub(super) struct Heap {
     limit: u64,
     /// For tests: submissions until the device is lost.
     submissions: AtomicU64,
+    /// Bytes of all buffers, in use or free.
+    bytes: AtomicU64,
 }
 
 impl Heap {
     pub(super) fn new(device: Device, limit: Option<u64>, submissions: Option<u64>) -> Self {
         let submissions = AtomicU64::new(submissions.unwrap_or(u64::MAX));
-        Self { device, pool: Arc::default(), limit: limit.unwrap_or(u64::MAX), submissions }
+        Self { device, pool: Arc::default(), limit: limit.unwrap_or(u64::MAX), submissions, bytes: AtomicU64::new(0) }
+    }
+
+    /// Bytes of all buffers, in use or free.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
     }
 
     /// Hands commands to the device.
@@ -126,12 +134,14 @@ impl Heap {
             let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
             let buffer = device.create_buffer(&descriptor);
             let failed = [pollster::block_on(validation.pop()), pollster::block_on(memory.pop())];
-            failed.iter().all(Option::is_none).then_some(buffer)
+            let made = failed.iter().all(Option::is_none).then_some(buffer)?;
+            self.bytes.fetch_add(size, Ordering::Relaxed);
+            Some(made)
         };
         if let Some(buffer) = attempt() {
             return Ok(buffer);
         }
-        self.pool.clear();
+        self.bytes.fetch_sub(self.pool.clear(), Ordering::Relaxed);
         let _ = device.poll(wgpu::PollType::wait_indefinitely());
         attempt().ok_or_else(|| ComputeError::OutOfMemory {
             device: self.device.summary.name.clone(),

@@ -133,19 +133,6 @@ impl Gpu {
         Some((&open.core.heap.device.summary, open.thresholds))
     }
 
-    /// How the open device multiplies.
-    #[must_use]
-    pub fn arithmetic(&self) -> Option<field::Arithmetic> {
-        Some(self.0.core.get()?.as_ref()?.core.heap.device.arithmetic)
-    }
-
-    /// For tests of survival: the device is treated as lost from now on.
-    pub fn lose(&self) {
-        if let Some(Some(open)) = self.0.core.get() {
-            open.core.heap.device.set_lost();
-        }
-    }
-
     fn trusted(&self, open: &Open) -> bool {
         !self.0.distrusted.load(Ordering::SeqCst) && !open.core.heap.device.is_lost()
     }
@@ -262,6 +249,10 @@ impl Compute for Gpu {
         }
     }
 
+    fn device_bytes(&self) -> Option<u64> {
+        Some(self.0.core.get()?.as_ref()?.core.heap.bytes())
+    }
+
     fn give_up_device(&self) -> bool {
         self.opened().is_some() && !self.0.distrusted.swap(true, Ordering::SeqCst)
     }
@@ -324,10 +315,10 @@ impl Compute for Gpu {
 
     fn assemble(&self, len: usize, parts: &[(usize, &Table)]) -> Result<Table> {
         let tables: Option<Vec<_>> = parts.iter().map(|(at, t)| on_device(t).map(|d| (*at, d))).collect();
-        if let Some(tables) = tables {
-            if let Some(table) = self.attempt(Work::Pairs, len, |open| open.core.assemble(len, &tables)) {
-                return Ok(device(table));
-            }
+        if let Some(tables) = tables
+            && let Some(table) = self.attempt(Work::Pairs, len, |open| open.core.assemble(len, &tables))
+        {
+            return Ok(device(table));
         }
         let values: Vec<Vec<Fr>> = parts.iter().map(|(_, t)| self.host(t)).collect::<Result<_>>()?;
         let parts: Vec<_> = parts.iter().zip(&values).map(|((at, _), v)| (*at, v)).collect();
@@ -338,10 +329,10 @@ impl Compute for Gpu {
     }
 
     fn inner_product(&self, a: &Table, b: &Table) -> Result<Fr> {
-        if let (Some(a), Some(b)) = (on_device(a), on_device(b)) {
-            if let Some(sum) = self.attempt(Work::Pairs, a.len, |open| open.core.inner_product(a, b)) {
-                return Ok(sum);
-            }
+        if let (Some(a), Some(b)) = (on_device(a), on_device(b))
+            && let Some(sum) = self.attempt(Work::Pairs, a.len, |open| open.core.inner_product(a, b))
+        {
+            return Ok(sum);
         }
         Cpu.inner_product(&self.host(a)?, &self.host(b)?)
     }

@@ -24,10 +24,10 @@ impl Tables {
     /// `v·G_j` for `v` from 1 to 255, for every generator.
     fn get(&self, core: &Core, generators: &[Point]) -> Result<View> {
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, view)) = &*slot {
-            if of == generators {
-                return Ok(view.clone());
-            }
+        if let Some((of, view)) = &*slot
+            && of == generators
+        {
+            return Ok(view.clone());
         }
         let multiples: Option<Vec<Vec<Point>>> = generators
             .par_iter()

@@ -203,12 +203,12 @@ fn rounds_of_every_summand() {
                 let (point, challenges) = (elements(k, 30), elements(k, 31));
                 let split = SplitEq::new(&point);
                 let mut bind = None;
-                for i in 0..k {
+                for (i, challenge) in challenges.iter().enumerate() {
                     let weights = if weighted { Weights::Eq(&split, i + 1) } else { Weights::Plain };
                     let found = gpu.round(f, &mut there, weights, bind).unwrap();
                     let expected = Cpu.round(f, &mut host, weights, bind).unwrap();
                     assert_eq!(found, expected, "{arithmetic:?}: {f:?}, weighted {weighted}, round {i}");
-                    bind = Some(challenges[i]);
+                    bind = Some(*challenge);
                 }
                 gpu.bind(&mut there, challenges[k - 1]).unwrap();
                 Cpu.bind(&mut host, challenges[k - 1]).unwrap();
@@ -343,7 +343,8 @@ fn wrong_results_are_caught_and_the_cpu_proves() {
 fn a_lost_device_is_survived() {
     for submissions in [0, 3, 20, 40, 60, 90] {
         let Some(gpu) = open(Options { submissions: Some(submissions), ..options(Arithmetic::Native) }) else { return };
-        assert!(prove(gpu) == *by_cpu(), "lost after {submissions} submissions");
+        assert!(prove(gpu.clone()) == *by_cpu(), "lost after {submissions} submissions");
+        assert!(!gpu.trusted(gpu.holder().unwrap()), "it was lost after {submissions} submissions");
     }
 }
 
@@ -356,7 +357,8 @@ fn a_small_device_is_enough() {
         by_binding.choice.binding = Some(bytes);
         for options in [by_memory, by_binding] {
             let Some(gpu) = open(options) else { return };
-            assert!(prove(gpu) == *by_cpu(), "{bytes} bytes");
+            assert!(prove(gpu.clone()) == *by_cpu(), "{bytes} bytes");
+            assert!(gpu.device_bytes() > Some(0), "some of it was done there");
         }
     }
 }

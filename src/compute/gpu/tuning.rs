@@ -8,9 +8,9 @@ use crate::compute::{Compute, Summand, Weights};
 use crate::model::random::Numbers;
 use std::time::{Duration, Instant};
 
-/// Leaves of a lookup argument, terms or points that are worth opening a device for, where nobody has asked for it: opening
-/// one takes some tenths of a second, as long as the CPU takes for about so many.
-pub(super) const PATIENCE: usize = 1 << 21;
+/// Leaves of a lookup argument, terms or points that are worth opening a device for, where nobody has asked for it. Opening
+/// one, measuring it and compiling kernels takes a second or so; sixteen cores take about as long for a proof of so many.
+pub(super) const PATIENCE: usize = 1 << 23;
 
 /// Sizes from which on a verb runs on the device; `usize::MAX` is never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -74,6 +74,8 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
         + msm_points as f64 * 128.0
         + network.non_zeros() as f64 * 16.0
         + 8e6;
+    // On a GPU: leaves, tree and indices; the multiples of generators; the lists of the matrices.
+    let gpu = leaves * 100.0 + entries * 64.0 + m * (255.0 * 64.0) + network.non_zeros() as f64 * 12.0;
     let dominant = (0..arch.layers())
         .max_by_key(|&b| {
             let lookups = plan.modes.get(b).map_or(0, |m| if *m == Mode::Split { 2 } else { 1 });
@@ -88,11 +90,11 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     out.line(format!("prove      about {} on {} threads", human(time), rayon::current_num_threads()));
     out.line(format!("verify     about {} on one thread", human(verify)));
     out.line(format!("proof      {} (exact, without inputs and outputs)", size(bytes)));
-    out.line(format!("memory     about {} (host); no GPU", size(host as usize)));
+    out.line(format!("memory     about {} (host), {} more on a GPU if one is used", size(host as usize), size(gpu as usize)));
     out.line(format!("dominant   layer {dominant} ({} x {})", arch.outputs(dominant), arch.inputs(dominant)));
     out.document(&json!({
         "model": network.name, "inputs": args.count, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
-        "host_bytes": host as u64, "gpu_bytes": 0, "dominant_layer": dominant, "modes": modes, "tables": tables,
+        "host_bytes": host as u64, "gpu_bytes": gpu as u64, "dominant_layer": dominant, "modes": modes, "tables": tables,
         "lookup_bits": plan.lookup_bits, "linear_bits": plan.linear_bits,
     }));
     Ok(())

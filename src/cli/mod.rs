@@ -8,6 +8,7 @@
 //! | 3 | the machine could not (out of memory, disk full, no such device) |
 
 mod args;
+mod bench;
 mod commit;
 mod demo;
 mod doctor;
@@ -107,7 +108,7 @@ fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(args::json_file(std::env::args_os())) {
         Ok(args) => args,
         Err(error) => return refused(&error),
     };
@@ -162,6 +163,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Estimate(a) => estimate::run(a, out),
         Command::Random(a) => commit::random(a, out),
         Command::Infer(a) => prove::infer(a, out),
+        Command::Bench(a) => bench::run(a, common, out),
         Command::Doctor => doctor::run(out),
     }
 }

@@ -104,24 +104,19 @@ impl Products {
     /// Adds `a·b`.
     #[inline]
     pub fn add(&mut self, a: &Fr, b: &Fr) {
-        let (a, b) = (&a.0.0, &b.0.0);
-        let mut product = [0u64; 8];
+        let (a, b, sum) = (&a.0.0, &b.0.0, &mut self.0);
+        // Row by row into the sum; `top` is what a row carries into the limb above its last.
+        let mut top = 0;
         for i in 0..4 {
-            let mut carry = 0u64;
+            let mut carry = 0;
             for j in 0..4 {
-                let t = u128::from(a[i]) * u128::from(b[j]) + u128::from(product[i + j]) + u128::from(carry);
-                product[i + j] = t as u64;
-                carry = (t >> 64) as u64;
+                let t = u128::from(a[i]) * u128::from(b[j]) + u128::from(sum[i + j]) + u128::from(carry);
+                (sum[i + j], carry) = (t as u64, (t >> 64) as u64);
             }
-            product[i + 4] = carry;
+            let t = u128::from(sum[i + 4]) + u128::from(carry) + u128::from(top);
+            (sum[i + 4], top) = (t as u64, (t >> 64) as u64);
         }
-        let mut carry = false;
-        for (sum, p) in self.0.iter_mut().zip(product) {
-            let (s, c1) = sum.overflowing_add(p);
-            let (s, c2) = s.overflowing_add(u64::from(carry));
-            (*sum, carry) = (s, c1 || c2);
-        }
-        self.0[8] += u64::from(carry);
+        sum[8] += top;
     }
 
     /// The sum as a field element.

@@ -20,7 +20,7 @@
 //! A vector has a [`Support`]: the positions that may differ from zero. It is a public part of the circuit. A gate with an
 //! input outside of its vector's support is dropped (`Add` becomes a relay) when the circuit is built, the layer's output has
 //! the support that is left, and so on upwards: what is zero costs nothing anywhere. The prover keeps supports as sorted lists
-//! and merges them round by round until they are dense (SpaGKR, eprint 2024/1018, section 3). With dense supports the same
+//! and merges them round by round until they are dense (SpaGKR, eprint 2024/1018). With dense supports the same
 //! code is dense Libra. Zeros that the witness happens to have in a right operand are skipped too, but only zeros of the
 //! support save whole gates: the wiring is public, so a prover may not leave out what the verifier counts.
 //!

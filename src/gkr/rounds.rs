@@ -30,7 +30,7 @@ mod prover {
     use crate::gkr::circuit::{Support, Vector};
     use crate::protocol::ProveError;
     use crate::transcript::Writer;
-    use ark_ff::Zero;
+    use ark_ff::{One, Zero};
 
     /// Entries that a task merges at least.
     const GRAIN: usize = 1 << 11;
@@ -45,23 +45,26 @@ mod prover {
         right: Vec<Fr>,
     }
 
-    /// An entry of both tables.
-    type Both = (Fr, Fr);
+    /// What stands for an entry that is not on the support.
+    const NONE: u32 = u32::MAX;
+
+    /// A position of the lower half that has an entry there or half the table above: which entries these are.
+    #[derive(Clone, Copy)]
+    struct Pair {
+        position: u32,
+        low: u32,
+        high: u32,
+    }
 
     impl Sparse {
-        /// Whether lists still pay: a dense round touches every position, a sparse one the support only.
+        /// Whether lists still pay: a dense round has four multiplications for every pair of positions, a sparse one about
+        /// four and the lists for every pair with an entry.
         fn pays(&self) -> bool {
-            self.bits > 0 && self.positions.len() < 1 << (self.bits - 1)
+            self.bits > 0 && 3 * self.positions.len() < 1 << self.bits
         }
 
-        /// For every position of the lower half: the entries there and half the table above, zero where there is none. Runs
-        /// over slices of the positions side by side.
-        fn pairs<C: Compute, T: Send>(
-            &self,
-            compute: &C,
-            empty: impl Fn() -> T + Sync + Send,
-            each: impl Fn(&mut T, u32, Both, Both) + Sync + Send,
-        ) -> Vec<T> {
+        /// Merges the entries of both halves, ranges of positions side by side.
+        fn pairs<C: Compute>(&self, compute: &C) -> Vec<Pair> {
             let half = 1u32 << (self.bits - 1);
             let middle = self.positions.partition_point(|p| *p < half);
             let tasks = (self.positions.len() / GRAIN).clamp(1, TASKS).min(half as usize);
@@ -70,59 +73,63 @@ mod prover {
                 let at = |p: u32| from + self.positions[from..to].partition_point(|q| q - offset < p);
                 (at(bound(t)), at(bound(t + 1)))
             };
-            let entry = |i: usize| (self.left[i], self.right[i]);
-            compute.map(tasks, |t| {
-                let mut out = empty();
+            let parts = compute.map(tasks, |t| {
                 let (mut low, low_end) = range(0, middle, 0, t);
                 let (mut high, high_end) = range(middle, self.positions.len(), half, t);
-                let none = (Fr::zero(), Fr::zero());
+                let mut out = Vec::with_capacity(low_end - low + high_end - high);
                 while low < low_end || high < high_end {
-                    let of = |i: usize, end: usize, offset| if i < end { self.positions[i] - offset } else { u32::MAX };
+                    let of = |i: usize, end: usize, offset| if i < end { self.positions[i] - offset } else { NONE };
                     let (p, q) = (of(low, low_end, 0), of(high, high_end, half));
-                    let first = if p <= q { entry(low) } else { none };
-                    let second = if q <= p { entry(high) } else { none };
+                    let entry = |here: bool, i: usize| if here { i as u32 } else { NONE };
+                    out.push(Pair { position: p.min(q), low: entry(p <= q, low), high: entry(q <= p, high) });
                     low += usize::from(p <= q);
                     high += usize::from(q <= p);
-                    each(&mut out, p.min(q), first, second);
                 }
                 out
-            })
+            });
+            parts.concat()
         }
 
-        /// `g(0)` and `[X²]g`. An entry without a partner gives to one of them only.
-        fn round<C: Compute>(&self, compute: &C) -> [Fr; 2] {
-            let sums = self.pairs(
-                compute,
-                || [Fr::zero(); 2],
-                |[a, c], _, (l0, r0), (l1, r1)| {
-                    let at_zero = l0 * r0;
-                    *a += at_zero;
-                    let only_low = l1.is_zero() && r1.is_zero();
-                    *c += if only_low { at_zero } else { (l1 - l0) * (r1 - r0) };
-                },
-            );
-            sums.into_iter().fold([Fr::zero(); 2], |[a, c], [x, y]| [a + x, c + y])
+        /// `g(0)` and `[X²]g`. An entry without a partner costs one multiplication.
+        fn round<C: Compute>(&self, compute: &C, pairs: &[Pair]) -> [Fr; 2] {
+            let entry = |i: u32| (self.left[i as usize], self.right[i as usize]);
+            let add = |[a, c]: [Fr; 2], pair: &Pair| match (pair.low, pair.high) {
+                (i, NONE) => {
+                    let (l, r) = entry(i);
+                    let at_zero = l * r;
+                    [a + at_zero, c + at_zero]
+                }
+                (NONE, i) => {
+                    let (l, r) = entry(i);
+                    [a, c + l * r]
+                }
+                (i, j) => {
+                    let ((l0, r0), (l1, r1)) = (entry(i), entry(j));
+                    [a + l0 * r0, c + (l1 - l0) * (r1 - r0)]
+                }
+            };
+            let zero = [Fr::zero(); 2];
+            let sums = compute.map(pairs.len().div_ceil(GRAIN), |t| {
+                pairs[t * GRAIN..pairs.len().min((t + 1) * GRAIN)].iter().fold(zero, add)
+            });
+            sums.into_iter().fold(zero, |[a, c], [x, y]| [a + x, c + y])
         }
 
         /// Binds the top variable.
-        fn bind<C: Compute>(self, compute: &C, r: Fr) -> Self {
-            let line = |v0: Fr, v1: Fr| v0 + r * (v1 - v0);
-            let parts = self.pairs(
-                compute,
-                || (Vec::new(), Vec::new(), Vec::new()),
-                |(positions, left, right), p, (l0, r0), (l1, r1)| {
-                    positions.push(p);
-                    left.push(line(l0, l1));
-                    right.push(line(r0, r1));
-                },
-            );
-            let mut out = Self { bits: self.bits - 1, positions: Vec::new(), left: Vec::new(), right: Vec::new() };
-            for (positions, left, right) in parts {
-                out.positions.extend(positions);
-                out.left.extend(left);
-                out.right.extend(right);
+        fn bind<C: Compute>(&self, compute: &C, pairs: &[Pair], r: Fr) -> Self {
+            let without = Fr::one() - r;
+            let line = |table: &[Fr], pair: &Pair| match (pair.low, pair.high) {
+                (i, NONE) => table[i as usize] * without,
+                (NONE, i) => table[i as usize] * r,
+                (i, j) => table[i as usize] + r * (table[j as usize] - table[i as usize]),
+            };
+            let bound = |table: &[Fr]| compute.map(pairs.len(), |i| line(table, &pairs[i]));
+            Self {
+                bits: self.bits - 1,
+                positions: pairs.iter().map(|p| p.position).collect(),
+                left: bound(&self.left),
+                right: bound(&self.right),
             }
-            out
         }
     }
 
@@ -158,9 +165,10 @@ mod prover {
                 let [left, right] = tables;
                 let mut sparse = Sparse { bits: vector.bits(), positions: positions.clone(), left, right };
                 while sparse.pays() {
-                    let [a, c] = sparse.round(compute);
+                    let pairs = sparse.pairs(compute);
+                    let [a, c] = sparse.round(compute, &pairs);
                     let r = send(writer, a, c);
-                    sparse = sparse.bind(compute, r);
+                    sparse = sparse.bind(compute, &pairs, r);
                 }
                 spread(sparse.bits, sparse.positions, [sparse.left, sparse.right])
             }

@@ -272,3 +272,22 @@ fn matrices_are_proved_in_every_way() {
         matvec_case(&Reference, density).unwrap();
     }
 }
+
+#[test]
+fn sparse_rounds_send_what_dense_rounds_send() {
+    let mut n = Numbers::new(21);
+    // Many tasks' worth of entries, few entries, one, and none.
+    for (bits, one_in) in [(16, 4), (15, 40), (9, 300), (5, 1_000_000)] {
+        let positions: Vec<u32> = (0..1u32 << bits).filter(|_| n.below(one_in) == 0).collect();
+        let vector = Vector::sparse(bits, positions);
+        let mut table = || -> Vec<Fr> { (0..vector.len()).map(|_| element(&mut n)).collect() };
+        let tables = [table(), table()];
+        let run = |vector: &Vector, tables: [Vec<Fr>; 2]| {
+            let mut writer = Writer::new(transcript(&[]), 0, &mut Blinds::new([0; 32]), &Cpu).unwrap();
+            let ends = super::rounds::prove(&mut writer, &Cpu, vector, tables).unwrap();
+            (ends, writer.finish().unwrap().2)
+        };
+        let dense = run(&Vector::dense(bits), tables.clone().map(|t| vector.spread(&t)));
+        assert!(run(&vector, tables) == dense, "{bits} bits, {} entries", vector.len());
+    }
+}

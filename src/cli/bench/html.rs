@@ -11,7 +11,7 @@ const STYLE: &str = "
 background:var(--bg)}h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem}p,td,th,code{overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;font-size:.85rem;width:100%}
 th,td{padding:.3rem .5rem;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
-th:first-child,td:first-child{text-align:left}svg{width:100%;height:auto;background:var(--card);border-radius:.5rem}
+th:first-child,td:first-child{text-align:left}svg{display:block;width:100%;max-width:44rem;height:auto;background:var(--card);border-radius:.5rem}
 svg text{fill:var(--fg);font:13px system-ui,sans-serif}svg .soft{fill:var(--soft)}svg .grid{stroke:var(--line)}
 .key{display:flex;flex-wrap:wrap;gap:.25rem 1rem;list-style:none;padding:0;font-size:.85rem}
 .key i{display:inline-block;width:.8rem;height:.8rem;border-radius:.2rem;margin-right:.4rem;vertical-align:-.1rem}
@@ -90,8 +90,9 @@ fn distinct<'a>(rows: &[&'a Value], key: &str) -> Vec<&'a str> {
     out
 }
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 400.0;
+/// Small enough for labels to be readable on a phone.
+const WIDTH: f64 = 440.0;
+const HEIGHT: f64 = 320.0;
 /// Room for labels at the left and at the bottom, and a little elsewhere.
 const MARGINS: [f64; 3] = [70.0, 40.0, 15.0];
 
@@ -175,7 +176,7 @@ fn mlp(out: &mut String, rows: &[&Value]) {
     for (i, row) in rows.iter().enumerate() {
         let y = 16.0 + step * i as f64;
         let label = format!(
-            "{}, density {}, B = {}, {}: {}",
+            "{} · {} · B={} · {}: {}",
             text(row, "model").trim_start_matches("random-"),
             text(row, "density"),
             row["inputs"],

@@ -55,7 +55,7 @@ fn random_circuit(seed: u64) -> (Circuit, Vec<Vec<Fr>>) {
     let mut n = Numbers::new(seed);
     let vector = |n: &mut Numbers| {
         let bits = n.below(7) as usize;
-        let positions: Vec<u32> = (0..1u32 << bits).filter(|_| seed % 3 == 0 || n.below(3) == 0).collect();
+        let positions: Vec<u32> = (0..1u32 << bits).filter(|_| seed.is_multiple_of(3) || n.below(3) == 0).collect();
         if n.below(2) == 0 { Vector::dense(bits) } else { Vector::sparse(bits, positions) }
     };
     let inputs: Vec<Vector> = (0..1 + n.below(3)).map(|_| vector(&mut n)).collect();
@@ -133,7 +133,7 @@ fn pruned_circuits_compute_what_the_gates_say() {
             layers.push((bits, [source, source / 2], gates));
         }
         let expected = evaluate_plainly(&[vector.spread(&values)], &layers);
-        let (bytes, _, outputs) = proof(&Cpu, &circuit, &[values.clone()]);
+        let (bytes, _, outputs) = proof(&Cpu, &circuit, std::slice::from_ref(&values));
         assert_eq!(outputs, expected);
         assert_eq!(accepts(&circuit, &[values], &outputs, &bytes), Ok(true));
     }

@@ -167,12 +167,14 @@ pub(super) struct Layer {
     /// By left operand: `(out, right)` of the multiplications.
     pub(super) products: Lists<(u32, u32)>,
     /// By right operand: `(out, left)` of the same, unless right operands are so few that sums are kept per task.
+    #[cfg(feature = "prover")]
     pub(super) by_right: Option<Lists<(u32, u32)>>,
     /// By input: outputs of the wires.
     pub(super) wires: Lists<u32>,
 }
 
 /// Right operands are few when each of this many tasks can have sums of its own.
+#[cfg(feature = "prover")]
 pub(super) const TASKS: usize = 32;
 
 /// Why a circuit cannot be built.
@@ -297,11 +299,11 @@ impl Circuit {
         let output = output_support(bits, products().map(|(z, ..)| z).chain(wires().map(|(z, _)| z)));
         let rank = |z: u32| output.rank(z).unwrap_or_default();
         let by_left = Lists::new(left.len(), || products().map(|(z, x, y)| (x, (rank(z), y))));
-        let few = by_left.len() >= TASKS * right.len();
-        let by_right = || Lists::new(right.len(), || products().map(|(z, x, y)| (y, (rank(z), x))));
         let layer = Layer {
             sources,
-            by_right: (!few).then(by_right),
+            #[cfg(feature = "prover")]
+            by_right: (by_left.len() < TASKS * right.len())
+                .then(|| Lists::new(right.len(), || products().map(|(z, x, y)| (y, (rank(z), x))))),
             products: by_left,
             wires: Lists::new(left.len(), || wires().map(|(z, x)| (x, rank(z)))),
         };

@@ -7,7 +7,7 @@
 //! # Walking order
 //! [`model`] (what a network computes, what is public about it) → [`commit`] (commitments and claims) → [`transcript`]
 //! (Fiat-Shamir) → [`protocol`] (the statement, prover and verifier) with its stages [`lookup`], [`linear`] and [`sumcheck`] →
-//! `compute` (the backends that do the work) → [`algebra`].
+//! `compute` (the backends that do the work) → [`algebra`]. [`gkr`] stands beside: circuits with any wiring, and the baseline.
 //!
 //! # Notation
 //! | symbol | meaning |
@@ -30,6 +30,7 @@ pub mod cli;
 pub mod commit;
 #[cfg(feature = "prover")]
 pub mod compute;
+pub mod gkr;
 pub mod linear;
 pub mod lookup;
 pub mod model;

@@ -6,6 +6,8 @@
 //! weight (SpaGKR-LS, eprint 2024/1018, section 4).
 //!
 //! Bound: as long as `Σ|c_i| < 2^31` no lane overflows (limbs are below 2^32).
+//!
+//! [`Products`] does the same for sums `Σ_i a_i·b_i` of full-width elements: multiplications, but one reduction.
 
 use super::Fr;
 use ark_ff::{BigInt, PrimeField};
@@ -78,12 +80,52 @@ impl Lanes {
             words[i / 2] |= ((v & 0xffff_ffff) as u64) << (32 * (i % 2));
             carry = v >> 32;
         }
-        // The low 256 bits are below 6 times the order; Montgomery form means that carry·2^256 is the element `carry`.
-        let mut low = BigInt(words);
-        while low >= Fr::MODULUS {
-            ark_ff::BigInteger::sub_with_borrow(&mut low, &Fr::MODULUS);
+        // Montgomery form means that carry·2^256 is the element `carry`.
+        from_limbs(words) + super::fr::from_i64(carry)
+    }
+}
+
+/// The element whose Montgomery form is a 256-bit number, which is below 6 times the order.
+fn from_limbs(limbs: [u64; 4]) -> Fr {
+    let mut out = BigInt(limbs);
+    while out >= Fr::MODULUS {
+        ark_ff::BigInteger::sub_with_borrow(&mut out, &Fr::MODULUS);
+    }
+    Fr::new_unchecked(out)
+}
+
+/// An unreduced sum of products of field elements: half of a multiplication is its reduction, which is done once.
+///
+/// Products of Montgomery forms are below 2^508, so 576 bits hold more terms than any memory.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Products([u64; 9]);
+
+impl Products {
+    /// Adds `a·b`.
+    #[inline]
+    pub fn add(&mut self, a: &Fr, b: &Fr) {
+        let (a, b, sum) = (&a.0.0, &b.0.0, &mut self.0);
+        // Row by row into the sum; `top` is what a row carries into the limb above its last.
+        let mut top = 0;
+        for i in 0..4 {
+            let mut carry = 0;
+            for j in 0..4 {
+                let t = u128::from(a[i]) * u128::from(b[j]) + u128::from(sum[i + j]) + u128::from(carry);
+                (sum[i + j], carry) = (t as u64, (t >> 64) as u64);
+            }
+            let t = u128::from(sum[i + 4]) + u128::from(carry) + u128::from(top);
+            (sum[i + 4], top) = (t as u64, (t >> 64) as u64);
         }
-        Fr::new_unchecked(low) + super::fr::from_i64(carry)
+        sum[8] += top;
+    }
+
+    /// The sum as a field element.
+    #[must_use]
+    pub fn finish(&self) -> Fr {
+        // low + high·2^256 + top·2^512 times 2^-256, each reduced: `one` is the element 2^-256, as its Montgomery form is 1.
+        let [l0, l1, l2, l3, h0, h1, h2, h3, top] = self.0;
+        let one = Fr::new_unchecked(BigInt([1, 0, 0, 0]));
+        from_limbs([l0, l1, l2, l3]) * one + from_limbs([h0, h1, h2, h3]) + Fr::from(top)
     }
 }
 
@@ -155,6 +197,27 @@ mod tests {
             }
             prop_assert_eq!(sum.finish(), expected);
         }
+    }
+
+    #[test]
+    fn sums_of_products() {
+        assert_eq!(Products::default().finish(), Fr::zero());
+        let mut sum = Products::default();
+        let mut expected = Fr::zero();
+        // −1 and the largest Montgomery form, often enough to reach the ninth limb.
+        let largest = Fr::new_unchecked(BigInt({
+            let mut limbs = Fr::MODULUS.0;
+            limbs[0] -= 1;
+            limbs
+        }));
+        for i in 0..200 {
+            for (a, b) in [(element(i), element(i + 7)), (-Fr::ONE, element(i)), (largest, largest)] {
+                sum.add(&a, &b);
+                expected += a * b;
+                assert_eq!(sum.finish(), expected);
+            }
+        }
+        assert!(sum.0[8] > 0);
     }
 
     #[test]

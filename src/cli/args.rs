@@ -2,6 +2,7 @@
 
 use crate::protocol::key::Profile;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Zero-knowledge proofs of inference for ternary neural networks.
@@ -14,7 +15,7 @@ pub(super) struct Args {
     pub(super) command: Command,
 }
 
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Clone, Debug)]
 pub(super) struct Common {
     /// One JSON document on standard output, and nothing else there
     #[arg(long, global = true)]
@@ -53,6 +54,8 @@ pub(super) enum Command {
     Random(Random),
     /// Exact integer inference: the function that is proved
     Infer(Infer),
+    /// Measure: circuits against sumchecks (matvec), whole proofs (mlp), every verb of every device (stages)
+    Bench(Bench),
     /// Devices, limits, and a self-test of each
     Doctor,
 }
@@ -197,4 +200,83 @@ pub(super) struct Infer {
     pub(super) network: PathBuf,
     /// .npy, IDX, PNG, PGM or JSON; - is standard input
     pub(super) input: PathBuf,
+}
+
+/// `--device` may be a list here. `--json FILE` is read as `--json-file FILE`; see [`json_file`].
+#[derive(ClapArgs, Debug)]
+pub(super) struct Bench {
+    /// matvec, mlp, stages or all
+    #[arg(default_value = "all")]
+    pub(super) suite: String,
+    /// A JSON document of all rows, renewed after each (also: --json FILE)
+    #[arg(long, value_name = "FILE")]
+    pub(super) json_file: Option<PathBuf>,
+    /// A report with plots, one file without references to others
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// Runs of every case; medians are reported
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub(super) samples: usize,
+    /// matvec: smallest k of the 2^k x 2^k matrices
+    #[arg(long, default_value_t = 7, value_name = "K")]
+    pub(super) min_log: usize,
+    /// matvec: largest k
+    #[arg(long, default_value_t = 12, value_name = "K")]
+    pub(super) max_log: usize,
+    /// matvec: only these configurations
+    #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
+    pub(super) only: Vec<String>,
+    /// mlp: only these hidden widths, as 1024x1024; may be repeated
+    #[arg(long, value_delimiter = ',', value_name = "WxW,..")]
+    pub(super) hidden: Vec<String>,
+    /// mlp: densities
+    #[arg(long, value_delimiter = ',', default_value = "1/16,0.58", value_name = "D,..")]
+    pub(super) density: Vec<String>,
+    /// mlp: inputs in one proof
+    #[arg(long, value_delimiter = ',', default_value = "1,16,64", value_name = "N,..")]
+    pub(super) count: Vec<usize>,
+    /// stages: logarithm of the tables' length
+    #[arg(long, default_value_t = 16, value_name = "K")]
+    pub(super) log_size: usize,
+}
+
+/// `bench .. --json FILE` as `bench .. --json-file FILE`. Everywhere else, and before another option, the name of a suite or
+/// the end, `--json` has no value and asks for the document on standard output.
+pub(super) fn json_file(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut out: Vec<OsString> = arguments.collect();
+    if !out.iter().any(|a| a == "bench") {
+        return out;
+    }
+    for i in 1..out.len().saturating_sub(1) {
+        let next = out[i + 1].to_string_lossy();
+        let is_file = !next.starts_with('-') && next != "bench" && !super::bench::SUITES.contains(&&*next);
+        if out[i] == "--json" && is_file {
+            out[i] = "--json-file".into();
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bench(line: &str) -> (bool, Option<PathBuf>, String) {
+        let args = Args::try_parse_from(json_file(line.split(' ').map(OsString::from))).unwrap();
+        let Command::Bench(b) = args.command else { panic!("{line}") };
+        (args.common.json, b.json_file, b.suite)
+    }
+
+    #[test]
+    fn json_takes_a_file_in_bench_only() {
+        let file = Some(PathBuf::from("o.json"));
+        assert_eq!(bench("zktern bench mlp --json o.json"), (false, file.clone(), "mlp".into()));
+        assert_eq!(bench("zktern bench --json o.json mlp"), (false, file.clone(), "mlp".into()));
+        assert_eq!(bench("zktern bench --json-file o.json --json"), (true, file, "all".into()));
+        assert_eq!(bench("zktern bench --json mlp"), (true, None, "mlp".into()));
+        assert_eq!(bench("zktern --json bench"), (true, None, "all".into()));
+        assert_eq!(bench("zktern bench mlp --json --samples 3"), (true, None, "mlp".into()));
+        let other = json_file("zktern inspect --json net.tern".split(' ').map(OsString::from));
+        assert!(other.contains(&OsString::from("--json")));
+    }
 }

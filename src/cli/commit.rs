@@ -45,7 +45,8 @@ pub(super) fn import(args: &args::Import, out: &Output) -> Result<(), Failure> {
     Ok(())
 }
 
-fn density(text: &str) -> Option<f64> {
+/// A fraction above 0, at most 1: `1/16` or `0.3`.
+pub(super) fn density(text: &str) -> Option<f64> {
     let value = match text.split_once('/') {
         Some((a, b)) => a.trim().parse::<f64>().ok()? / b.trim().parse::<f64>().ok()?,
         None => text.trim().parse().ok()?,

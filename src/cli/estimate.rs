@@ -24,12 +24,13 @@ pub(super) struct Units {
 pub(super) fn measure() -> Units {
     let per = |n: usize, time: Duration| time.as_secs_f64() / n as f64;
     let values: Vec<Fr> = (1..4097u64).map(Fr::from).collect();
+    // Independent products, as in a table: a chain of them would measure latency.
+    let mut products = values.clone();
     let start = Instant::now();
-    let mut product = Fr::from(3u64);
     for _ in 0..16 {
-        values.iter().for_each(|v| product *= v);
+        products.iter_mut().zip(&values).for_each(|(p, v)| *p *= v);
+        std::hint::black_box(&mut products);
     }
-    std::hint::black_box(product);
     let multiplication = per(16 * values.len(), start.elapsed());
     let limbs: Vec<_> = values.iter().map(crate::algebra::wide::Limbs::new).collect();
     let start = Instant::now();
@@ -47,6 +48,79 @@ pub(super) fn measure() -> Units {
     Units { multiplication, addition, point_addition }
 }
 
+/// The smallest unit costs of `runs` measurements: what the machine can do when nothing disturbs it.
+pub(super) fn measure_best(runs: usize) -> Units {
+    (1..runs).map(|_| measure()).fold(measure(), |best, units| Units {
+        multiplication: best.multiplication.min(units.multiplication),
+        addition: best.addition.min(units.addition),
+        point_addition: best.point_addition.min(units.point_addition),
+    })
+}
+
+/// Operations that a proof needs, whatever makes it.
+pub(super) struct Work {
+    /// Field multiplications.
+    pub(super) multiplications: f64,
+    /// Additions of the sparse folds.
+    pub(super) additions: f64,
+    /// Point additions.
+    pub(super) point_additions: f64,
+}
+
+impl Work {
+    /// The operations of a proof that commits to `committed` values which are not zero.
+    pub(super) fn new(plan: &Plan, row_width: usize, non_zeros: usize, committed: f64) -> Self {
+        let leaves = (1u64 << plan.lookup_bits) as f64;
+        let entries = (1u64 << plan.linear_bits) as f64;
+        let m = row_width as f64;
+        // The mask of the opening is the one row of full-width scalars; a scalar's commitment is two walks through tables.
+        let full_width = 32.0 * m;
+        Self {
+            multiplications: 11.0 * leaves + 4.0 * entries + 30.0 * m,
+            additions: non_zeros as f64,
+            point_additions: committed + full_width + 64.0 * messages(plan),
+        }
+    }
+
+    /// Time on one core.
+    pub(super) fn seconds(&self, units: &Units) -> f64 {
+        units.point_addition * self.point_additions
+            + units.multiplication * self.multiplications
+            + units.addition * self.additions
+    }
+}
+
+/// Scalar commitments of a proof.
+pub(super) fn messages(plan: &Plan) -> f64 {
+    plan.body_scalars() as f64 + 3.0 * plan.products() as f64
+}
+
+/// All values that a proof commits to, zeros included.
+pub(super) fn committed(plan: &Plan, arch: &Architecture) -> f64 {
+    plan.witness_vectors(arch).iter().map(|(_, w)| *w as f64).sum()
+}
+
+/// Memory of the host while a proof is made, in bytes.
+pub(super) fn host_bytes(plan: &Plan, arch: &Architecture, non_zeros: usize) -> f64 {
+    let leaves = (1u64 << plan.lookup_bits) as f64;
+    let entries = (1u64 << plan.linear_bits) as f64;
+    let points = arch.key_rows() + arch.row_width;
+    // Leaves, their tree (numerators and denominators), indices; the witness; tables; the key and generators.
+    leaves * (32.0 + 64.0 + 4.0 + 64.0)
+        + entries * 160.0
+        + committed(plan, arch) * 8.0
+        + points as f64 * 128.0
+        + non_zeros as f64 * 16.0
+        + 8e6
+}
+
+/// Bytes that a proof takes on a GPU, if one is used: leaves, tree and indices; the tables of the linear stage; the multiples
+/// of generators; the lists of the matrices.
+fn gpu_bytes(plan: &Plan, arch: &Architecture, non_zeros: usize) -> f64 {
+    let (leaves, entries) = ((1u64 << plan.lookup_bits) as f64, (1u64 << plan.linear_bits) as f64);
+    leaves * 100.0 + entries * 64.0 + arch.row_width as f64 * (255.0 * 64.0) + non_zeros as f64 * 12.0
+}
+
 /// `zktern estimate`.
 pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     let network = files::read_network(&args.network)?;
@@ -54,28 +128,13 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     let plan = Plan::new(&arch, args.count, false)?;
     let units = measure();
     let threads = rayon::current_num_threads() as f64;
-    let leaves = (1u64 << plan.lookup_bits) as f64;
-    let entries = (1u64 << plan.linear_bits) as f64;
-    let m = arch.row_width as f64;
-    // Per stage, in operations of one core.
-    let committed: f64 = plan.witness_vectors(&arch).iter().map(|(_, w)| *w as f64).sum();
-    let full_width = 32.0 * m;
-    let messages = plan.body_scalars() as f64 + 3.0 * plan.products() as f64;
-    let parallel = units.point_addition * (committed + full_width + 64.0 * messages)
-        + units.multiplication * (11.0 * leaves + 4.0 * entries + 30.0 * m)
-        + units.addition * network.non_zeros() as f64;
-    let time = Duration::from_secs_f64(parallel / threads + messages * 33.0 * 2.4 * units.point_addition);
+    let work = Work::new(&plan, arch.row_width, network.non_zeros(), committed(&plan, &arch));
+    let sequential = messages(&plan) * 33.0 * 2.4 * units.point_addition;
+    let time = Duration::from_secs_f64(work.seconds(&units) / threads + sequential);
     let msm_points = arch.key_rows() + arch.row_width;
     let verify = Duration::from_secs_f64(28.0 * units.point_addition * msm_points as f64);
-    // Leaves, their tree (numerators and denominators), indices; the witness; tables; the key and generators.
-    let host = leaves * (32.0 + 64.0 + 4.0 + 64.0)
-        + entries * 160.0
-        + committed * 8.0
-        + msm_points as f64 * 128.0
-        + network.non_zeros() as f64 * 16.0
-        + 8e6;
-    // On a GPU: leaves, tree and indices; the multiples of generators; the lists of the matrices.
-    let gpu = leaves * 100.0 + entries * 64.0 + m * (255.0 * 64.0) + network.non_zeros() as f64 * 12.0;
+    let host = host_bytes(&plan, &arch, network.non_zeros());
+    let gpu = gpu_bytes(&plan, &arch, network.non_zeros());
     let dominant = (0..arch.layers())
         .max_by_key(|&b| {
             let lookups = plan.modes.get(b).map_or(0, |m| if *m == Mode::Split { 2 } else { 1 });

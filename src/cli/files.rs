@@ -160,7 +160,10 @@ pub(super) fn write_all(targets: &[Target]) -> Result<(), Failure> {
             let note = if written.is_empty() { String::new() } else { format!("; {written} was written, delete it") };
             return Err(Failure { message: failure.message + &note, ..failure });
         }
-        state.written.push(name(target.path));
+        let name = name(target.path);
+        if !state.written.contains(&name) {
+            state.written.push(name);
+        }
     }
     state.temporary.clear();
     Ok(())

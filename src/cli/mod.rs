@@ -8,6 +8,7 @@
 //! | 3 | the machine could not (out of memory, disk full, no such device) |
 
 mod args;
+mod bench;
 mod commit;
 mod demo;
 mod doctor;
@@ -132,7 +133,7 @@ fn open_gpu(wanted: &str) -> Result<Cpu, Failure> {
 /// The program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let args = match Args::try_parse() {
+    let args = match Args::try_parse_from(args::json_file(std::env::args_os())) {
         Ok(args) => args,
         Err(error) => return refused(&error),
     };
@@ -187,6 +188,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Estimate(a) => estimate::run(a, out),
         Command::Random(a) => commit::random(a, out),
         Command::Infer(a) => prove::infer(a, out),
+        Command::Bench(a) => bench::run(a, common, out),
         Command::Doctor => doctor::run(out),
     }
 }

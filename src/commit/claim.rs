@@ -50,6 +50,13 @@ impl Mul<Fr> for Hidden {
     }
 }
 
+/// A scalar that is not hidden at all.
+impl Claim for Fr {
+    fn plus(self, public: Fr) -> Self {
+        self + public
+    }
+}
+
 impl Claim for Hidden {
     fn plus(self, public: Fr) -> Self {
         Self { value: self.value + public, blind: self.blind }

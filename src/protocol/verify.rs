@@ -127,18 +127,22 @@ pub(super) fn verify_close(
         return Err(VerifyError::TrailingBytes { extra: proof.len().saturating_sub(reader.position()) });
     }
 
-    // All checks at once, weighted by powers of a last challenge.
+    all_hold(&mut reader, &points, &checks)
+}
+
+/// All checks at once, weighted by powers of a last challenge: every form must be the identity.
+pub(crate) fn all_hold(reader: &mut Reader<'_>, points: &PointTable, checks: &[(Check, Form)]) -> Result<(), VerifyError> {
     let xi = reader.challenge("xi");
     let mut coefficients = vec![Fr::zero(); points.points().len()];
     let mut power = Fr::one();
-    for (_, form) in &checks {
+    for (_, form) in checks {
         form.accumulate(power, &mut coefficients);
         power *= xi;
     }
     if msm::msm(points.points(), &coefficients).is_zero() {
         return Ok(());
     }
-    Err(VerifyError::CheckFailed(name_failure(&checks, &points)))
+    Err(VerifyError::CheckFailed(name_failure(checks, points)))
 }
 
 /// Which check fails: each on its own, only after all together have failed.

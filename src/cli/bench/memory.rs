@@ -1,0 +1,41 @@
+//! Memory: what there is, what a case would take, and the peak of one.
+
+use super::super::output::{peak_rss, size};
+use super::Failure;
+
+/// Memory that may still be had, where the system tells: what is available, within the limit of the control group.
+pub(super) fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
+    let free = line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024;
+    let number = |name: &str| std::fs::read_to_string(name).ok()?.trim().parse::<u64>().ok();
+    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
+    Some(group.map_or(free, |(max, used)| free.min(max.saturating_sub(used))))
+}
+
+/// Refuses what does not fit, with its estimate and the way out.
+pub(super) fn require(bytes: f64, what: &str, instead: &str) -> Result<(), Failure> {
+    match available() {
+        Some(free) if bytes > free as f64 => Err(Failure::machine(format!(
+            "{what} needs about {} of memory, {} are available; {instead}",
+            size(bytes as usize),
+            size(free as usize)
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A peak that starts now; `None` where the system cannot start one anew.
+pub(super) struct Peak(bool);
+
+impl Peak {
+    pub(super) fn start() -> Self {
+        // Linux: 5 resets the peak resident size to the current one.
+        Self(std::fs::write("/proc/self/clear_refs", "5").is_ok())
+    }
+
+    /// The largest resident size since the start, in bytes, with what was resident then.
+    pub(super) fn bytes(&self) -> Option<usize> {
+        peak_rss().filter(|_| self.0)
+    }
+}

@@ -22,6 +22,11 @@ def blind(seed: bytes, stream: str, n: int) -> int:
     return int.from_bytes(shake(data, 64), "big") % R
 
 
+def key_seed(entropy: bytes, model: bytes) -> bytes:
+    """The seed of a key's blinds, from the whole file of the model."""
+    return shake(b"zktern/v1/key-blinds" + entropy + shake(model, 64), 32)
+
+
 def commit_row(values: Sequence[int], blinding: int) -> Affine | None:
     """The commitment to at most M values."""
     points = [row_generator(j) for j, value in enumerate(values) if value]

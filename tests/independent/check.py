@@ -21,8 +21,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from blinds import parse_secret, wrong_rows
-from bn254 import Refused, compress, generator, row_generator
+from blinds import key_seed, parse_secret, wrong_rows
+from bn254 import R, Refused, compress, generator, row_generator
 from files import (
     Key,
     Layer,
@@ -37,7 +37,9 @@ from files import (
 )
 from forge import MAKERS, SAME, Attempt, Honest
 from inference import Differs, compare_key, compare_proof
-from verifier import Shape, Trace, load_key, verify, verify_ternarity
+from lies import FITS, LIES, make_key, other_network, private_input, with_weight
+from prover import Prover, insecure, witness_of
+from verifier import Shape, Trace, load_key, ternarity_layout, verify, verify_ternarity
 
 FORMAT = Path(__file__).resolve().parents[2] / "src" / "protocol" / "FORMAT.md"
 PROFILES = ("balanced", "prover", "verifier", "size")
@@ -52,6 +54,7 @@ SHAPES = (
 # fmt: on
 QUICK = ("1,1,1", "5,7,3", "9,16,17", "17,33,10", "2,2,2,2", "33,5,1")
 STYLES = ("narrow", "bytes", "signed", "mixed", "program")
+LARGEST = 12
 BATCHES = (1, 2, 3, 5, 1, 4, 7, 8, 9)
 
 
@@ -86,6 +89,13 @@ class Program:
         return subprocess.run(
             command, cwd=self.folder, capture_output=True, timeout=600, check=False
         )
+
+    def own(self, script: str, *arguments: str) -> int:
+        """The exit status of a command of this folder."""
+        command = [sys.executable, str(Path(__file__).resolve().parent / script), *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, capture_output=True, timeout=600, check=False
+        ).returncode
 
     def must(self, *arguments: str) -> bytes:
         """A command that must succeed; gives its standard output."""
@@ -219,6 +229,7 @@ class Case:
     key: Key
     key_data: bytes
     stranger: Key
+    seed: bytes
 
 
 def make_case(program: Program, rng: random.Random, number: int, shape: str, style: str) -> Case:
@@ -232,11 +243,13 @@ def make_case(program: Program, rng: random.Random, number: int, shape: str, sty
         program.write(name, encode_model(random_model(rng, shape, LOOKS[style])))
     extra = ["--profile", PROFILES[number % 4], "--quiet"] + ["--prove-ternary"] * (number % 2)
     program.must("commit", name, "-o", "other.vk", "--secret", "other.key", *extra)
+    extra += ["--insecure-seed", str(number)]
     program.must("commit", name, "-o", "net.vk", "--secret", "net.key", *extra)
     data = program.read("net.vk")
     stranger = parse_key(program.read("other.vk"))
     model = parse_model(program.read(name))
-    return Case(f"{shape} {style}", model, load_key(data), data, stranger)
+    seed = key_seed(insecure(number, "commitment"), program.read(name))
+    return Case(f"{number}: {shape} {style}", model, load_key(data), data, stranger, seed)
 
 
 def random_inputs(rng: random.Random, model: Model, batch: int) -> list[list[int]]:
@@ -250,12 +263,19 @@ def random_inputs(rng: random.Random, model: Model, batch: int) -> list[list[int
     return rows
 
 
-def prove(program: Program, name: str, batch: int, private: bool, context: bytes) -> Proof:
+def prove(
+    program: Program,
+    name: str,
+    batch: int,
+    private: bool,
+    context: bytes,
+    extra: Sequence[str] = (),
+) -> Proof:
     """A proof by the program, for the inputs in `x.npy`."""
     words = ["prove", "net.tern", "x.npy", "--secret", "net.key", "-o", name, "--quiet"]
     words += ["--batch"] * (batch > 1) + ["--private-input"] * private
     words += ["--context", context.hex()] if context else []
-    program.must(*words)
+    program.must(*words, *extra)
     return parse_proof(program.read(name))
 
 
@@ -283,9 +303,17 @@ def compare_inference(judge: Judge, case: Case, inputs: Sequence[int], data: byt
 
 def compare_rows(judge: Judge, case: Case) -> None:
     """Rows of a key that is not too large: whether they commit to the network."""
-    if len(case.key.rows) <= 120:
-        seed, key = parse_secret(judge.program.read("net.key"))
-        if key != case.key or wrong_rows(case.model, seed, key):
+    seed, key = parse_secret(judge.program.read("net.key"))
+    if key != case.key or seed != case.seed:
+        judge.problem(f"{case.name}: the secret is of another key or seed")
+    if key.ternarity and ternarity_layout(key.architecture).bits <= LARGEST:
+        number = int(case.name.split(":")[0])
+        own = Prover(case.model, key, seed).ternarity(insecure(number, "ternarity proof"))
+        judge.counts["seeded", "made"] += 1
+        if own != key.ternarity:
+            judge.problem(f"{case.name}: the bytes of a ternarity proof with given blinds differ")
+    if len(key.rows) <= 120:
+        if wrong_rows(case.model, seed, key):
             judge.problem(f"{case.name}: the key does not commit to the network")
         judge.counts["key rows", "made"] += len(key.rows)
 
@@ -324,6 +352,76 @@ def forge(judge: Judge, rng: random.Random, honest: Honest, most: int) -> None:
         judge.judge(replace(trial, kind="forged: " + trial.kind), False)
 
 
+def seeded(judge: Judge, rng: random.Random, case: Case, private: bool, context: bytes) -> None:
+    """A proof with given blinds: the program's bytes against those of the prover here."""
+    batch, number = rng.choice((1, 2, 3)), rng.randrange(1 << 40)
+    shape = Shape(case.key.architecture, batch, private)
+    if shape.linear.bits > LARGEST:
+        return
+    rows = random_inputs(rng, case.model, batch)
+    judge.program.write("x.npy", encode_npy(rows))
+    words = ["--insecure-seed", str(number)]
+    proof = prove(judge.program, "seeded.proof", batch, private, context, words)
+    witness = witness_of(case.model, shape, rows)
+    own = Prover(case.model, case.key, case.seed).prove(
+        shape, witness, context, insecure(number, "proof")
+    )
+    judge.counts["seeded", "made"] += 1
+    if own != proof:
+        judge.problem(f"{case.name}: the bytes of a proof with given blinds differ")
+
+
+def tell_lies(judge: Judge, rng: random.Random, case: Case, most: int) -> None:
+    """False witnesses, and true ones with something beyond the widths."""
+    prover, arch = Prover(case.model, case.key, case.seed), case.key.architecture
+    for lie, fit in rng.sample([(lie, fit) for lie in LIES for fit in FITS], most):
+        batch, context = rng.choice((1, 2)), rng.randbytes(2)
+        shape = Shape(arch, batch, rng.random() < 0.5 or lie is private_input)
+        witness = witness_of(case.model, shape, random_inputs(rng, case.model, batch))
+        if shape.linear.bits <= LARGEST and lie(case.model, shape, witness, rng):
+            proof = prover.prove(shape, witness, context, rng.randbytes(32), fit)
+            kind = f"false witness: {lie.__name__.replace('_', ' ')}"
+            judge.judge(Attempt(kind, case.key_data, proof.encode(), context), False)
+    shape = Shape(arch, 1, True)
+    if shape.linear.bits <= LARGEST:
+        rows = random_inputs(rng, case.model, 1)
+        other_network_proof(judge, rng, case, shape, rows)
+        witness = replace(witness_of(case.model, shape, rows), beyond=rng.choice((0, 1, R - 1)))
+        proof = prover.prove(shape, witness, b"", rng.randbytes(32))
+        judge.judge(Attempt("honest: prover here", case.key_data, proof.encode(), b""), True)
+
+
+def other_network_proof(
+    judge: Judge, rng: random.Random, case: Case, shape: Shape, rows: list[list[int]]
+) -> None:
+    """What another network outputs, for the key of this one."""
+    model = other_network(case.model, rng)
+    witness = witness_of(model, shape, rows)
+    proof = Prover(model, case.key, case.seed).prove(shape, witness, b"", rng.randbytes(32))
+    kind = "false witness: another network"
+    judge.judge(Attempt(kind, case.key_data, proof.encode(), b""), False)
+
+
+def weights_of_two(judge: Judge, rng: random.Random, case: Case) -> None:
+    """Keys made here, with anything beyond the widths: one ternary, one that lies about it."""
+    arch = case.key.architecture
+    shape = Shape(arch, 1, True)
+    if ternarity_layout(arch).bits > LARGEST or shape.linear.bits > LARGEST:
+        return
+    seed, rows = rng.randbytes(32), [[0] * case.model.widths[0]]
+    row = rng.randrange(arch.widths[1])
+    bad = with_weight(case.model, 0, row, rng.randrange(arch.widths[0]), rng.choice((-2, 2, 3)))
+    for model, good in ((case.model, True), (bad, False)):
+        beyond = rng.choice((0, 1, 2, R - 1))
+        prover = Prover(model, make_key(model, arch, seed, beyond), seed, beyond)
+        key = replace(prover.key, ternarity=prover.ternarity(rng.randbytes(32)))
+        prover.key = key
+        witness = witness_of(model, shape, rows)
+        proof = prover.prove(shape, witness, b"", rng.randbytes(32))
+        kind = "honest: key and prover here" if good else "false key: weight of 2 or 3"
+        judge.judge(Attempt(kind, key.encode(), proof.encode(), b""), good)
+
+
 def run_case(
     judge: Judge, rng: random.Random, number: int, case: Case, proofs: int, most: int
 ) -> None:
@@ -337,6 +435,9 @@ def run_case(
             labels = tuple(verify(case.key, proof, context))
             honest = Honest(case.key, proof, labels, inputs, twin, case.stranger)
             forge(judge, rng, honest, most // 2)
+    seeded(judge, rng, case, number % 2 == 0, CONTEXTS[number % 4])
+    tell_lies(judge, rng, case, most // 10)
+    weights_of_two(judge, rng, case)
 
 
 def worked_values(key: Key, trace: Trace) -> set[str]:
@@ -362,9 +463,33 @@ def worked_example(judge: Judge) -> None:
             judge.problem(f"worked example: n.{name} differs")
     trace: Trace = []
     key = parse_key(files["vk"])
+    command_line(judge)
     verify_ternarity(key, trace)
     verify(key, parse_proof(files["proof"]), bytes.fromhex("00ff"), trace)
     compare_numbers(judge, text, key, trace)
+
+
+def command_line(judge: Judge) -> None:
+    """The commands of this folder and the program's, with the files of the worked example."""
+    trials = (
+        (0, "n.vk", "n.proof", "00ff", "x.npy"),
+        (1, "n.vk", "n.proof", "", "x.npy"),
+        (1, "n.vk", "n.proof", "00ff", "other.npy"),
+        (2, "n.vk", "n.tern", "00ff", "x.npy"),
+        (2, "n.proof", "n.proof", "00ff", "x.npy"),
+        (2, "n.vk", "missing.proof", "00ff", "x.npy"),
+    )
+    judge.program.write("other.npy", encode_npy([[76, 145, 177, 22]]))
+    for status, key, proof, context, inputs in trials:
+        rest = ["--input", inputs, *(["--context", context] if context else [])]
+        theirs = judge.program.run("verify", "--key", key, proof, *rest).returncode
+        ours = judge.program.own("verifier.py", key, proof, *rest)
+        if (theirs, ours) != (status, status):
+            judge.problem(f"verify {key} {proof} {context} {inputs}: program {theirs}, own {ours}")
+    if judge.program.own("inference.py", "n.tern", "x.npy", "--proof", "n.proof", "--key", "n.vk"):
+        judge.problem("inference.py: the worked example differs")
+    if judge.program.own("blinds.py", "n.tern", "n.key"):
+        judge.problem("blinds.py: the worked example differs")
 
 
 def compare_numbers(judge: Judge, text: str, key: Key, trace: Trace) -> None:
@@ -396,7 +521,7 @@ def run(options: argparse.Namespace, folder: Path) -> Judge:
         compare_rows(judge, case)
         run_case(judge, rng, number, case, 3 if options.quick else 5, most)
         print(
-            f"{number + 1}/{len(shapes)} {case.name}, rows of {case.key.architecture.columns}",
+            f"{case.name}, rows of {case.key.architecture.columns}",
             flush=True,
         )
     return judge
@@ -408,7 +533,7 @@ def report(judge: Judge, seconds: float) -> int:
     totals: Counter[str] = Counter()
     for (kind, name), value in judge.counts.items():
         totals[f"{kind.split(':')[0]} {name}"] += value
-    for group in ("honest", "forged"):
+    for group in ("honest", "forged", "false witness", "false key"):
         made, theirs, ours = (
             totals[f"{group} {name}"] for name in ("made", "program accepts", "own accepts")
         )
@@ -418,6 +543,7 @@ def report(judge: Judge, seconds: float) -> int:
     theirs = totals["lenient program accepts"]
     print(f"lenient: {totals['lenient made']} made, accepted by the program {theirs}")
     print(f"inference: {totals['inference made']} agree")
+    print(f"seeded proofs and ternarity proofs: {totals['seeded made']} compared by bytes")
     print(f"key rows: {totals['key rows made']} opened")
     print(f"problems: {len(judge.problems)}, {seconds:.0f} s")
     return 1 if judge.problems else 0

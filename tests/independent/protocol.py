@@ -109,6 +109,7 @@ class Reader:
         self.words, self.bases, self.transcript, self.at = words, bases, transcript, 0
         self.sent: list[Form] = []
         self.labels: list[str] = []
+        self.reduced: tuple[Form, Form, Point] = (Form(), Form(), ())
 
     def word(self, label: str) -> bytes:
         """The next word."""
@@ -264,7 +265,7 @@ def closing(reader: Reader, body: Body, name_checks: bool = False) -> None:
     reader.transcript = Transcript("zktern/v1/close", reader.transcript.trace)
     reader.transcript.absorb("count", (1).to_bytes(8, "big"))
     reader.transcript.absorb("proof", body.end)
-    row, value, t = reduce_claims(reader, body, columns)
+    row, value, t = reader.reduced = reduce_claims(reader, body, columns)
     known = weighted_sum(reader.sent, reader.challenge("epsilon"))
     firsts = [[reader.point(name) for name in "ABD"] for _ in body.products]
     delta, e_point, k_point = (reader.point(name) for name in ("Delta", "E", "K"))

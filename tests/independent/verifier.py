@@ -345,9 +345,9 @@ class Stages:
         self.gamma = self.c[last] = reader.challenge("gamma")
         weights, logits = eq_all(self.r[last], width), self.proof.outputs
         outputs = [logits[i * width : (i + 1) * width] for i in range(self.shape.batch)]
-        at_end = combine(self.batch_eq, weights, outputs)
-        self.note("Z", at_end)
-        claim = self.u + self.gamma * at_end + self.total * (self.gamma * self.gamma)
+        self.at_end = combine(self.batch_eq, weights, outputs)
+        self.note("Z", self.at_end)
+        claim = self.u + self.gamma * self.at_end + self.total * (self.gamma * self.gamma)
         claim, self.s = plain_rounds(reader, claim, self.shape.linear.bits)
         self.w_hat, self.x_hat = reader.hidden("w_hat"), reader.hidden("x_hat")
         self.products.append((self.w_hat, self.x_hat, claim))
@@ -456,15 +456,22 @@ def ternarity_rounds(reader: Reader, tau: Point) -> tuple[Form, Point]:
     return claim, tuple(point)
 
 
-def verify_ternarity(key: Key, trace: Trace | None = None, checks: bool = False) -> None:
-    """Section 10; refused unless the proof is valid."""
+def ternarity_transcript(key: Key, trace: Trace | None = None) -> Transcript:
+    """The transcript of a ternarity proof."""
+    transcript = Transcript("zktern/v1/ternarity", trace)
+    transcript.absorb("key", key.digest)
+    return transcript
+
+
+def ternarity_layout(arch: Architecture) -> Layout:
+    """One block per layer."""
+    return Layout([log(after) + log(before) for before, after in pairwise(arch.widths)])
+
+
+def ternarity_body(key: Key, reader: Reader) -> Body:
+    """What a ternarity proof leaves to the closing."""
     arch = key.architecture
-    reader = Reader(
-        key.ternarity, Bases(arch.columns, key.rows), Transcript("zktern/v1/ternarity", trace)
-    )
-    reader.transcript.absorb("key", key.digest)
-    pairs = list(pairwise(arch.widths))
-    layout = Layout([log(after) + log(before) for before, after in pairs])
+    layout = ternarity_layout(arch)
     tau = tuple(reader.challenge("tau") for _ in range(layout.bits))
     value, point = ternarity_rounds(reader, tau)
     w, w2 = reader.hidden("w"), reader.hidden("w2")
@@ -474,7 +481,14 @@ def verify_ternarity(key: Key, trace: Trace | None = None, checks: bool = False)
         cut = log(arch.widths[b + 1])
         rows = key_rows.weights(b, eq_all(place.loc[:cut], arch.widths[b + 1]))
         claim.functionals.append(Functional(rows, arch.widths[b], place.loc[cut:], place.sel))
-    closing(reader, Body(end, [claim], products), checks)
+    return Body(end, [claim], products)
+
+
+def verify_ternarity(key: Key, trace: Trace | None = None, checks: bool = False) -> None:
+    """Section 10; refused unless the proof is valid."""
+    bases = Bases(key.architecture.columns, key.rows)
+    reader = Reader(key.ternarity, bases, ternarity_transcript(key, trace))
+    closing(reader, ternarity_body(key, reader), checks)
 
 
 def verify(

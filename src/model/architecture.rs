@@ -125,6 +125,14 @@ impl Architecture {
                     ranges::MAX_BITS
                 ));
             }
+            // The smaller of the two ways to look it up: a remainder of `shift` bits, and what is left.
+            let table = h.shift.max(h.bits + 1 - h.shift);
+            if table > MAX_TABLE_BITS {
+                return wrong(format!(
+                    "layer {b} needs a lookup table of 2^{table} entries, expected at most 2^{MAX_TABLE_BITS}; \
+                     use another shift, or fewer non-zeros a row"
+                ));
+            }
         }
         if self.logit_bits > ranges::MAX_BITS {
             return wrong(format!("logits have {} bits, expected at most {}", self.logit_bits, ranges::MAX_BITS));
@@ -209,6 +217,8 @@ impl Architecture {
 
 /// Largest width of a committed row.
 pub const MAX_ROW_WIDTH: usize = 1 << 16;
+/// Largest lookup table, in bits of its length.
+pub const MAX_TABLE_BITS: u32 = 24;
 /// Deepest network: untrusted architectures are bounded (eprint 2025/118).
 pub const MAX_LAYERS: usize = 256;
 /// Widest layer.

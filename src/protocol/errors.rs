@@ -151,6 +151,14 @@ pub enum InstanceError {
         /// Lookups possible.
         max: u64,
     },
+    /// Lookup tables that are too large together.
+    #[error("the lookup tables have {entries} entries in all, expected at most {max}; use a smaller batch or other shifts")]
+    Tables {
+        /// Entries wanted.
+        entries: usize,
+        /// Entries possible.
+        max: usize,
+    },
     /// A context that is too long.
     #[error("the context has {found} bytes, expected at most {max}")]
     Context {

@@ -10,6 +10,7 @@ use super::errors::InstanceError;
 use crate::algebra::{Fr, eq, mle::log2_ceil};
 use crate::lookup::Table;
 use crate::model::Architecture;
+use crate::model::architecture::MAX_TABLE_BITS;
 
 /// How the activation of a hidden layer is looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,8 +127,8 @@ pub struct Plan {
 pub const MAX_BATCH: usize = 1 << 16;
 /// Most lookups of one proof: `2^30` leaves, so that multiplicities fit 32 bits with their sign.
 pub const MAX_LOOKUP_BITS: u32 = 30;
-/// Largest table, in bits of its length; larger ones are split.
-pub const MAX_TABLE_BITS: u32 = 24;
+/// Most entries of all tables together: verifier and prover walk through each.
+pub const MAX_TABLE_ENTRIES: usize = 1 << 26;
 
 impl Plan {
     /// The plan for a batch.
@@ -173,6 +174,10 @@ impl Plan {
         if private {
             let table = shared(Table::Input { range: arch.input });
             lookups.push(Block::new((Lookup::Input, table), log2_ceil(arch.inputs(0)) + batch_bits));
+        }
+        let entries: usize = tables.iter().map(Table::len).sum();
+        if entries > MAX_TABLE_ENTRIES {
+            return Err(InstanceError::Tables { entries, max: MAX_TABLE_ENTRIES });
         }
         let total: u64 = lookups.iter().map(|b| 1u64 << b.bits.min(40)).sum();
         if total > 1 << MAX_LOOKUP_BITS {

@@ -54,6 +54,10 @@ impl Proof {
             let (found, expected) = (name(key.digest()), name(&self.key_digest));
             return Err(InstanceError::OtherModel { found, expected }.into());
         }
+        let expected = self.batch.saturating_mul(key.architecture().logits());
+        if self.logits.len() != expected {
+            return Err(InstanceError::OutputLength { found: self.logits.len(), expected }.into());
+        }
         let instance = Instance::new(key, self.inputs.as_deref(), &self.logits, &self.context)?;
         super::verify(&instance, &self.words)
     }

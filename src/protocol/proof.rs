@@ -8,8 +8,9 @@
 //! Nothing in it is trusted: counts must agree with the verifying key before anything is checked.
 
 use super::errors::{InstanceError, VerifyError};
-use super::instance::Instance;
+use super::instance::{Instance, MAX_CONTEXT};
 use super::key::{VerifyingKey, hex};
+use super::plan::Plan;
 use crate::model::codec::{self, FileError, Kind, put_blob, put_i32s};
 use crate::transcript::DIGEST;
 
@@ -60,6 +61,33 @@ impl Proof {
         }
         let instance = Instance::new(key, self.inputs.as_deref(), &self.logits, &self.context)?;
         super::verify(&instance, &self.words)
+    }
+
+    /// The length that the payload of a file must have, from its first bytes: what a proof for this key with these counts has.
+    /// Nothing is allocated for what the rest may hold.
+    ///
+    /// # Errors
+    /// When it is not the beginning of a proof for this key.
+    pub fn payload_length(head: &[u8], key: &VerifyingKey, file: &str) -> Result<u64, FileError> {
+        let mut input = codec::Input::new(head, file);
+        let digest: [u8; DIGEST] = input.array()?;
+        if digest != *key.digest() {
+            return Err(input.bad(format!("it is about the model with digest {}", hex(&digest[..16]))));
+        }
+        let private = input.u8()? == 1;
+        let [batch, width, outputs] = [input.u32()? as usize, input.u32()? as usize, input.u32()? as usize];
+        let arch = key.architecture();
+        let expected = (if private { 0 } else { arch.inputs(0) }, arch.logits());
+        if (width, outputs) != expected {
+            return Err(input.bad(format!("it has {width} inputs and {outputs} outputs, expected {expected:?}")));
+        }
+        let plan = Plan::new(arch, batch, private).map_err(|e| input.bad(e.to_string()))?;
+        let context = input.u64()?;
+        if context > MAX_CONTEXT as u64 {
+            return Err(input.bad(format!("its context has {context} bytes, expected at most {MAX_CONTEXT}")));
+        }
+        let values = 4 * batch as u64 * (width + outputs) as u64;
+        Ok((DIGEST + 1 + 12 + 8 + 8) as u64 + context + values + plan.proof_bytes(arch) as u64)
     }
 
     /// The file's bytes.

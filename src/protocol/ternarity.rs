@@ -52,6 +52,14 @@ fn products<C: Claim>(w: C, w2: C, e: C) -> Vec<Product<C>> {
     ]
 }
 
+/// Bytes of the ternarity proof of a key.
+#[must_use]
+pub fn proof_bytes(arch: &Architecture) -> usize {
+    let (products, bits) = (2, layout(arch).1);
+    let points = 3 * bits + 2 + 2 * log2_ceil(arch.row_width) + 3 * products + 3;
+    32 * (points + 5 * products + arch.row_width + 4)
+}
+
 /// Checks a ternarity proof of a key.
 ///
 /// # Errors

@@ -65,9 +65,7 @@ fn opening_claims_that_cancel() {
                     if label == "w_hat" { first } else { (sum - first) * rho.inverse().unwrap() }
                 })
             };
-            let verdict = || {
-                verify(&lab.instance(&logits), &in_two_runs(&lab, &witness, &logits, &[], hook))
-            };
+            let verdict = || verify(&lab.instance(&logits), &in_two_runs(&lab, &witness, &logits, &[], hook));
             let got = oracle::with(&[], known("close", "rho", None, small_number(rho)), verdict);
             assert!(got == Ok(()) || got == failed(Check::Linear), "{got:?}");
             if got.is_ok() {

@@ -4,9 +4,10 @@ use super::lab::*;
 use crate::algebra::{Fr, fr, g1::Point};
 use crate::commit::functional::Combined;
 use crate::commit::opening::Row;
+use crate::commit::sigma::Mask;
 use crate::commit::{Generators, Hidden};
-use crate::protocol::NoProgress;
 use crate::protocol::prove::fresh_entropy;
+use crate::protocol::{NoProgress, Secret};
 use crate::transcript::{Blinds, Stream};
 use std::collections::HashSet;
 
@@ -120,4 +121,14 @@ fn debug_output_tells_no_secret() {
     }
     let error = lab.session.prove(&[300; 12], true, CONTEXT, &[1; 32], &NoProgress).unwrap_err().to_string();
     assert!(!error.contains("123") && error.len() < 200, "{error}");
+}
+
+/// Whatever holds a seed or a mask is wiped when it is dropped; a type that forgets it does not compile here.
+#[test]
+fn seeds_and_masks_are_wiped() {
+    fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+    wiped::<Blinds>();
+    wiped::<Mask>();
+    wiped::<Secret>();
+    wiped::<zeroize::Zeroizing<Vec<Fr>>>();
 }

@@ -48,7 +48,13 @@ pub(super) fn noted(label: &str) -> Fr {
 }
 
 /// Proves a witness for claimed logits twice: once to see the scalars, once bent.
-pub(super) fn in_two_runs(lab: &Lab, witness: &Witness, logits: &[i32], shifts: &[Shift], hook: impl Fn() -> Tamper + Sync) -> Vec<u8> {
+pub(super) fn in_two_runs(
+    lab: &Lab,
+    witness: &Witness,
+    logits: &[i32],
+    shifts: &[Shift],
+    hook: impl Fn() -> Tamper + Sync,
+) -> Vec<u8> {
     NOTES.with_borrow_mut(Vec::clear);
     oracle::forget();
     lab.words(witness, logits, shifts, taking_notes);
@@ -148,7 +154,7 @@ fn a_lookup_sum_that_nobody_compares() {
         match kind {
             Lookup::Activation(b) => {
                 witness.trace.activations[b][at] += t2 as i32;
-                witness.trace.quotients[b][at] += t1 as i32;
+                witness.trace.quotients[b][at] += t1;
                 rerun(lab.session.network(), &mut witness.trace, b);
             }
             // Accumulator and output stay; the remainder is outside of its table, the quotient follows.
@@ -263,9 +269,7 @@ fn ends_that_are_right_on_their_line() {
                 if label == "q0" { a - lambda } else { b - lambda }
             })
         };
-        let verdict = || {
-            verify(&lab.instance(&logits), &in_two_runs(&lab, &witness, &logits, &[], &hook))
-        };
+        let verdict = || verify(&lab.instance(&logits), &in_two_runs(&lab, &witness, &logits, &[], hook));
         assert_eq!(oracle::with(&[], |_| None, || lab.verdict(&witness, &[], as_it_is)), failed(Check::OpeningValue));
         let got = oracle::with(&[], known("proof", "tau", Some(bits - 1), tau), verdict);
         assert!(got == Ok(()) || got == failed(Check::OpeningValue), "{got:?}");

@@ -58,6 +58,11 @@ fn words(line: &str) -> impl Iterator<Item = &str> {
     line.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| !w.is_empty())
 }
 
+/// Braces opened less braces closed.
+fn braces(line: &str) -> i32 {
+    line.chars().map(|c| i32::from(c == '{') - i32::from(c == '}')).sum()
+}
+
 /// Numbered lines without comments and tests, and the files that only tests include.
 fn code_of(text: &str) -> (Vec<(usize, String)>, Vec<String>) {
     let (mut code, mut test_files) = (Vec::new(), Vec::new());
@@ -71,7 +76,7 @@ fn code_of(text: &str) -> (Vec<(usize, String)>, Vec<String>) {
             }
             continue;
         }
-        // An item in one line (`mod attacks;`) is left out; a block of tests ends the file.
+        // `mod attacks;` names a file or folder of tests; other items for tests are left out; a block of tests ends the file.
         let mut path = None;
         let item = lines.find_map(|(_, l)| {
             if let Some(attribute) = l.trim().strip_prefix("#[") {
@@ -80,12 +85,18 @@ fn code_of(text: &str) -> (Vec<(usize, String)>, Vec<String>) {
             }
             Some(l.trim())
         });
-        match item {
-            Some(item) if item.ends_with(';') => {
-                let name = words(item).last().unwrap_or_default();
-                test_files.push(path.map_or_else(|| format!("{name}.rs"), str::to_string));
+        let Some(item) = item else { break };
+        if words(item).any(|w| w == "mod") {
+            if !item.ends_with(';') {
+                break;
             }
-            _ => break,
+            let name = words(item).last().unwrap_or_default();
+            test_files.extend(path.map_or_else(|| vec![format!("{name}.rs"), name.to_string()], |p| vec![p.to_string()]));
+            continue;
+        }
+        let mut depth = braces(item);
+        while depth > 0 {
+            depth += lines.next().map_or(-depth, |(_, l)| braces(l));
         }
     }
     (code, test_files)
@@ -125,7 +136,7 @@ fn sources() -> Vec<Source> {
         out.push((path, Source { name, length: text.lines().count(), code }));
     }
     assert!(out.len() > 30, "only {} source files found", out.len());
-    out.into_iter().filter(|(path, _)| !only_tests.contains(path)).map(|(_, source)| source).collect()
+    out.into_iter().filter(|(path, _)| !path.ancestors().any(|p| only_tests.contains(p))).map(|(_, source)| source).collect()
 }
 
 /// Names of the crate's modules in paths: `crate::x`, and the first names in `crate::{x::.., y}`.

@@ -149,7 +149,11 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     out.line(format!("prove      about {} on {} threads", human(time), rayon::current_num_threads()));
     out.line(format!("verify     about {} on one thread", human(verify)));
     out.line(format!("proof      {} (exact, without inputs and outputs)", size(bytes)));
-    out.line(format!("memory     about {} (host), {} more on a GPU if one is used", size(host as usize), size(gpu as usize)));
+    out.line(format!(
+        "memory     about {} (host), {} more on a GPU if one is used",
+        size(host as usize),
+        size(gpu as usize)
+    ));
     out.line(format!("dominant   layer {dominant} ({} x {})", arch.outputs(dominant), arch.inputs(dominant)));
     out.document(&json!({
         "model": network.name, "inputs": args.count, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,

@@ -5,7 +5,8 @@
 
 use super::Failure;
 use crate::model::Network;
-use crate::model::codec::{self, Kind};
+use crate::model::codec::{self, FileError, Kind};
+use crate::protocol::{Proof, VerifyingKey};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -42,19 +43,60 @@ pub(super) fn name(path: &Path) -> String {
     path.display().to_string()
 }
 
+/// Files up to this length are read before anything but the frame is looked at; larger ones have to look right first.
+const SMALL: u64 = 16 << 20;
+
+/// First bytes of a payload that say how long it must be: an architecture, or a proof's counts.
+const HEAD: u64 = 1 << 14;
+
 /// Reads one of our files whole, after its first bytes have said that it is the right kind and length.
 pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, Failure> {
+    read_after(path, kind, |_| Ok(None))
+}
+
+/// Reads a verifying key.
+pub(super) fn read_key(path: &Path) -> Result<VerifyingKey, Failure> {
+    let lengths = |head: &[u8]| Ok(Some(VerifyingKey::payload_lengths(head, &name(path))?.to_vec()));
+    Ok(VerifyingKey::from_bytes(&read_after(path, Kind::VerifyingKey, lengths)?, &name(path))?)
+}
+
+/// Reads a proof that is to be checked against a key; with the length of its file.
+pub(super) fn read_proof(path: &Path, key: &VerifyingKey) -> Result<(Proof, usize), Failure> {
+    let lengths = |head: &[u8]| Ok(Some(vec![Proof::payload_length(head, key, &name(path))?]));
+    let bytes = read_after(path, Kind::Proof, lengths)?;
+    Ok((Proof::from_bytes(&bytes, &name(path))?, bytes.len()))
+}
+
+/// The same, where the payload's first bytes tell how long it can be (`None`: anything goes).
+fn read_after(
+    path: &Path,
+    kind: Kind,
+    lengths: impl Fn(&[u8]) -> Result<Option<Vec<u64>>, FileError>,
+) -> Result<Vec<u8>, Failure> {
     let mut file = File::open(path).map_err(|e| cannot("read", path, &e))?;
     let found = file.metadata().map_err(|e| cannot("read", path, &e))?;
     let mut bytes = Vec::new();
-    (&mut file).take(codec::PREFIX as u64).read_to_end(&mut bytes).map_err(|e| cannot("read", path, &e))?;
+    let mut more = |limit: u64, bytes: &mut Vec<u8>| {
+        let rest = limit.saturating_sub(bytes.len() as u64);
+        (&mut file).take(rest).read_to_end(bytes).map_err(|e| cannot("read", path, &e))
+    };
+    more(codec::PREFIX as u64, &mut bytes)?;
     let expected = codec::expected_length(kind, &bytes, &name(path))?;
     if found.is_file() {
         codec::check_length(found.len(), expected, &name(path))?;
     }
+    if expected > SMALL {
+        more(codec::PREFIX as u64 + HEAD, &mut bytes)?;
+        let possible = lengths(bytes.get(codec::PREFIX..).unwrap_or_default())?;
+        let frame = codec::frame_length(0);
+        if let Some(possible) = possible.filter(|p| !p.iter().any(|n| n + frame == expected)) {
+            let wanted = possible.iter().max().map_or(0, |n| n + frame);
+            let message = format!("{}: {expected} bytes, expected {wanted} for what it begins with", name(path));
+            return Err(Failure::usage(message));
+        }
+    }
     // One byte more than announced, so that a pipe that goes on is noticed.
-    let rest = expected.saturating_sub(bytes.len() as u64).saturating_add(1);
-    file.take(rest).read_to_end(&mut bytes).map_err(|e| cannot("read", path, &e))?;
+    more(expected.saturating_add(1), &mut bytes)?;
     Ok(bytes)
 }
 

@@ -3,18 +3,15 @@
 use super::files;
 use super::output::{Output, human, seconds};
 use super::{Failure, args};
-use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::protocol::key::hex;
-use crate::protocol::{Proof, VerifyingKey};
 use serde_json::json;
 use std::time::Instant;
 
 /// `zktern verify`.
 pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
-    let key = VerifyingKey::from_bytes(&files::read(&args.key, Kind::VerifyingKey)?, &files::name(&args.key))?;
-    let bytes = files::read(&args.proof, Kind::Proof)?;
-    let proof = Proof::from_bytes(&bytes, &files::name(&args.proof))?;
+    let key = files::read_key(&args.key)?;
+    let (proof, proof_bytes) = files::read_proof(&args.proof, &key)?;
     let arch = key.architecture();
     let context = files::context(args.context.as_deref())?;
     if let Some(path) = &args.input {
@@ -58,7 +55,7 @@ pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
     }
     let document = json!({
         "digest": hex(key.digest()), "inputs": proof.batch, "verify_s": seconds(time), "valid": true,
-        "proof_bytes": bytes.len(), "private_input": proof.inputs.is_none(), "ternary": key.is_ternary(),
+        "proof_bytes": proof_bytes, "private_input": proof.inputs.is_none(), "ternary": key.is_ternary(),
         "context": hex(&proof.context), "outputs": super::prove::outputs(&proof.logits, arch.logits()),
         "peak_rss_bytes": super::output::peak_rss(),
     });

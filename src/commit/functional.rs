@@ -57,11 +57,51 @@ impl Term {
         let (high, column) = self.point.split_at(self.point.len().saturating_sub(row_bits));
         (0..self.width.div_ceil(1 << row_bits)).map(move |chunk| Piece {
             chunk,
-            width: (self.width - (chunk << row_bits)).min(1 << row_bits),
+            width: mask((self.width - (chunk << row_bits)).min(1 << row_bits), column),
             column,
             coefficient: self.coefficient * eq::at(high, chunk),
         })
     }
+}
+
+/// Entries of a chunk that count.
+#[cfg(not(test))]
+const fn mask(width: usize, _: &[Fr]) -> usize {
+    width
+}
+
+/// Entries of a chunk that the prover opens: no more than count.
+#[cfg(all(not(test), feature = "prover"))]
+pub(super) const fn opened(width: usize, _: &[Fr]) -> usize {
+    width
+}
+
+#[cfg(test)]
+fn mask(width: usize, column: &[Fr]) -> usize {
+    if MASK.get() == Mask::Dropped { 1 << column.len() } else { width }
+}
+
+#[cfg(test)]
+pub(super) fn opened(width: usize, column: &[Fr]) -> usize {
+    if MASK.get() == Mask::Right { width } else { 1 << column.len() }
+}
+
+/// (tests only) What is masked.
+#[cfg(test)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// Everything beyond the width.
+    Right,
+    /// Nothing, on either side: what is gained without the mask.
+    Dropped,
+    /// Everything, but the prover opens all that he has committed to.
+    Kept,
+}
+
+#[cfg(test)]
+thread_local! {
+    /// (tests only) The mask of this thread.
+    pub(crate) static MASK: std::cell::Cell<Mask> = const { std::cell::Cell::new(Mask::Right) };
 }
 
 /// A column point with leading zeros up to `row_bits` coordinates: a short one lives in the first entries of a row.
@@ -73,12 +113,18 @@ pub fn pad_column(column: &[Fr], row_bits: usize) -> Vec<Fr> {
 }
 
 /// The prover's side of a vector.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Combined {
     /// The values, as many as the vector is wide.
     pub values: Vec<Fr>,
     /// The blind of every chunk's commitment.
     pub blinds: Vec<Fr>,
+}
+
+impl std::fmt::Debug for Combined {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Combined(secret)")
+    }
 }
 
 /// The verifier's side of a vector: for every chunk the rows whose combination commits to it.

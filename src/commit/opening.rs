@@ -83,7 +83,7 @@ pub use prover::{Row, prove};
 mod prover {
     use super::{Body, Fr, Opening, combine, eq};
     use crate::commit::Hidden;
-    use crate::commit::functional::Combined;
+    use crate::commit::functional::{Combined, opened};
     use crate::compute::Compute;
     use crate::protocol::ProveError;
     use crate::sumcheck;
@@ -91,12 +91,18 @@ mod prover {
     use ark_ff::{One, Zero};
 
     /// The row that is opened.
-    #[derive(Clone, Debug)]
+    #[derive(Clone)]
     pub struct Row {
         /// `M` values.
         pub values: Vec<Fr>,
         /// The blind of its commitment.
         pub blind: Fr,
+    }
+
+    impl std::fmt::Debug for Row {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("Row(secret)")
+        }
     }
 
     /// All functionals with one column vector, summed up: `⟨values, eq(column) masked to width⟩`.
@@ -117,12 +123,13 @@ mod prover {
                     for piece in term.pieces(row_bits) {
                         let known = groups.iter().position(|g| g.width == piece.width && g.column == piece.column);
                         let at = known.unwrap_or_else(|| {
-                            let values = vec![Fr::zero(); piece.width];
+                            let values = vec![Fr::zero(); opened(piece.width, piece.column)];
                             groups.push(Group { column: piece.column, width: piece.width, values, blind: Fr::zero() });
                             groups.len() - 1
                         });
                         let factor = power * piece.coefficient;
-                        let source = &vector.values[piece.chunk << row_bits..][..piece.width];
+                        let opened = opened(piece.width, piece.column);
+                        let source = &vector.values[piece.chunk << row_bits..][..opened];
                         groups[at].values.iter_mut().zip(source).for_each(|(g, v)| *g += factor * v);
                         groups[at].blind += factor * vector.blinds[piece.chunk];
                     }

@@ -98,8 +98,10 @@ mod prover {
     use crate::compute::{Compute, ComputeError};
     use crate::protocol::ProveError;
     use crate::transcript::{Blinds, Stream, Writer};
+    use zeroize::{Zeroize, ZeroizeOnDrop};
 
-    /// The mask of the opening. It depends on nothing, so it is committed while other stages run. Used once.
+    /// The mask of the opening. It depends on nothing, so it is committed while other stages run. Used once, then wiped.
+    #[derive(Zeroize, ZeroizeOnDrop)]
     pub struct Mask {
         delta: Vec<Fr>,
         row_blind: Fr,

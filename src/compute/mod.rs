@@ -120,6 +120,14 @@ pub trait Compute: Send + Sync {
         false
     }
 
+    /// Waits until the device has done all that it was given: for measurements.
+    ///
+    /// # Errors
+    /// When the device was lost.
+    fn wait(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// `f(0), .., f(n − 1)`, side by side: host-side bookkeeping.
     fn map<T: Send>(&self, n: usize, f: impl Fn(usize) -> T + Send + Sync) -> Vec<T>;
 

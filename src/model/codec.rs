@@ -128,6 +128,12 @@ pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// Bytes of a file with so many of payload.
+#[must_use]
+pub const fn frame_length(payload: u64) -> u64 {
+    payload.saturating_add((HEADER + CHECK) as u64)
+}
+
 /// Bytes that [`expected_length`] looks at.
 pub const PREFIX: usize = HEADER;
 
@@ -154,7 +160,7 @@ pub fn expected_length(kind: Kind, prefix: &[u8], file: &str) -> Result<u64, Fil
     if found != version {
         return Err(FileError::Version { file: name(), found, expected: version });
     }
-    Ok(length.saturating_add((HEADER + CHECK) as u64))
+    Ok(frame_length(length))
 }
 
 /// Compares a file's length with what its first bytes announce.

@@ -13,7 +13,7 @@ pub struct Requantise {
 }
 
 /// `z = W·x + bias`, and what follows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Layer {
     /// `W`, outputs by inputs.
     pub weights: TernaryMatrix,
@@ -21,6 +21,12 @@ pub struct Layer {
     pub bias: Vec<i32>,
     /// `None` for the last layer, which outputs raw integers.
     pub requantise: Option<Requantise>,
+}
+
+impl std::fmt::Debug for Layer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Layer({} x {})", self.weights.rows(), self.weights.columns())
+    }
 }
 
 /// A trained network.

@@ -4,7 +4,7 @@ use super::Network;
 use super::architecture::requantise;
 
 /// All values of a batch, layer by layer. Vectors hold one input after the other, `B × width`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Trace {
     /// One entry per layer; the last is the logits.
     pub accumulators: Vec<Vec<i32>>,
@@ -12,6 +12,12 @@ pub struct Trace {
     pub quotients: Vec<Vec<i32>>,
     /// `y` of every hidden layer.
     pub activations: Vec<Vec<i32>>,
+}
+
+impl std::fmt::Debug for Trace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trace(secret)")
+    }
 }
 
 /// `W·x + bias` for one input. Values stay inside 32 bits by the range analysis.

@@ -7,11 +7,17 @@
 use super::codec::{FileError, Input};
 
 /// The positions of `+1` and `−1` in every row (or column) of a matrix.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct SignedLists {
     indices: Vec<u32>,
     /// For every list: where its `−1` start, and where it ends.
     bounds: Vec<(u32, u32)>,
+}
+
+impl std::fmt::Debug for SignedLists {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignedLists(secret)")
+    }
 }
 
 impl SignedLists {
@@ -87,10 +93,16 @@ impl SignedLists {
 }
 
 /// A matrix with entries in {−1, 0, 1}: `rows` outputs by `columns` inputs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TernaryMatrix {
     by_row: SignedLists,
     by_column: SignedLists,
+}
+
+impl std::fmt::Debug for TernaryMatrix {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TernaryMatrix({} x {})", self.rows(), self.columns())
+    }
 }
 
 impl TernaryMatrix {

@@ -98,6 +98,20 @@ impl VerifyingKey {
         codec::frame(Kind::VerifyingKey, &out)
     }
 
+    /// Lengths that the payload of a file can have, from its first bytes: without and with a ternarity proof. Nothing is
+    /// allocated for what the rest may hold.
+    ///
+    /// # Errors
+    /// When it is not the beginning of a key.
+    pub fn payload_lengths(head: &[u8], file: &str) -> Result<[u64; 2], FileError> {
+        let mut input = codec::Input::new(head, file);
+        let encoded = input.blob()?;
+        let architecture = decode_architecture(encoded).ok_or_else(|| input.bad("its architecture is malformed"))?;
+        architecture.validate().map_err(|e| input.bad(e.to_string()))?;
+        let bare = (3 * 8 + encoded.len()) as u64 + 64 * architecture.key_rows() as u64;
+        Ok([bare, bare + ternarity::proof_bytes(&architecture) as u64])
+    }
+
     /// Reads a file's bytes. A ternarity proof in it is verified here.
     ///
     /// # Errors
@@ -162,7 +176,7 @@ mod prover {
     use crate::model::Network;
     use crate::protocol::{InstanceError, ProveError};
     use crate::transcript::{Blinds, Stream};
-    use zeroize::Zeroize;
+    use zeroize::{Zeroize, ZeroizeOnDrop};
 
     /// What the prover keeps: the seed of the key's blinds. Wiped when dropped.
     #[derive(Clone, PartialEq, Eq)]
@@ -177,6 +191,8 @@ mod prover {
             self.seed.zeroize();
         }
     }
+
+    impl ZeroizeOnDrop for Secret {}
 
     impl std::fmt::Debug for Secret {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -8,8 +8,9 @@
 //! Nothing in it is trusted: counts must agree with the verifying key before anything is checked.
 
 use super::errors::{InstanceError, VerifyError};
-use super::instance::Instance;
+use super::instance::{Instance, MAX_CONTEXT};
 use super::key::{VerifyingKey, hex};
+use super::plan::Plan;
 use crate::model::codec::{self, FileError, Kind, put_blob, put_i32s};
 use crate::transcript::DIGEST;
 
@@ -72,6 +73,33 @@ impl Proof {
         super::verify(&instance, &self.words)
     }
 
+    /// The length that the payload of a file must have, from its first bytes: what a proof for this key with these counts has.
+    /// Nothing is allocated for what the rest may hold.
+    ///
+    /// # Errors
+    /// When it is not the beginning of a proof for this key.
+    pub fn payload_length(head: &[u8], key: &VerifyingKey, file: &str) -> Result<u64, FileError> {
+        let mut input = codec::Input::new(head, file);
+        let digest: [u8; DIGEST] = input.array()?;
+        if digest != *key.digest() {
+            return Err(input.bad(format!("it is about the model with digest {}", hex(&digest[..16]))));
+        }
+        let private = input.u8()? == 1;
+        let [batch, width, outputs] = [input.u32()? as usize, input.u32()? as usize, input.u32()? as usize];
+        let arch = key.architecture();
+        let expected = (if private { 0 } else { arch.inputs(0) }, arch.logits());
+        if (width, outputs) != expected {
+            return Err(input.bad(format!("it has {width} inputs and {outputs} outputs, expected {expected:?}")));
+        }
+        let plan = Plan::new(arch, batch, private).map_err(|e| input.bad(e.to_string()))?;
+        let context = input.u64()?;
+        if context > MAX_CONTEXT as u64 {
+            return Err(input.bad(format!("its context has {context} bytes, expected at most {MAX_CONTEXT}")));
+        }
+        let values = 4 * batch as u64 * (width + outputs) as u64;
+        Ok((DIGEST + 1 + 12 + 8 + 8) as u64 + context + values + plan.proof_bytes(arch) as u64)
+    }
+
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -114,35 +142,5 @@ impl Proof {
         let words = input.blob()?.to_vec();
         input.end()?;
         Ok(Self { key_digest, inputs: (!private).then_some(inputs), logits, batch, context, words })
-    }
-}
-
-#[cfg(all(test, feature = "prover"))]
-mod tests {
-    use super::*;
-    use crate::compute::cpu::Cpu;
-    use crate::model::Architecture;
-    use crate::model::random::{self, Shape};
-    use crate::protocol::{NoProgress, Session, commit};
-
-    /// Gains: a report about other inputs than were proved. The statement is the same, but whoever reads the file's counts
-    /// would be told another.
-    #[test]
-    fn counts_of_a_file_must_be_the_keys() {
-        let network = random::network(&Shape { widths: vec![4, 3, 2], density: 0.5, max: 7 }, 1).unwrap();
-        let arch = Architecture::of(&network, 2).unwrap();
-        let (key, secret) = commit(&Cpu, &network, &arch, [1; 32], |_| {}).unwrap();
-        let session = Session::new(Cpu, network, key, secret).unwrap();
-        let inputs = random::inputs(session.network(), 2, 3);
-        for private in [false, true] {
-            let (proof, _) = session.prove(&inputs, private, b"", &[2; 32], &NoProgress).unwrap();
-            proof.verify(session.key(), b"").unwrap();
-            for batch in [1, 4] {
-                let forged = Proof { batch, ..proof.clone() };
-                let read = Proof::from_bytes(&forged.to_bytes(), "proof").unwrap();
-                let error = read.verify(session.key(), b"").unwrap_err();
-                assert!(matches!(error, VerifyError::Instance(InstanceError::Count { .. })), "{error}");
-            }
-        }
     }
 }

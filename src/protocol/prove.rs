@@ -20,6 +20,7 @@ use crate::model::{Architecture, Network};
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
 use ark_ff::{One, Zero};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
 pub struct Session<C: Compute> {
@@ -27,7 +28,7 @@ pub struct Session<C: Compute> {
     network: Network,
     key: VerifyingKey,
     /// Blinds of the key's rows, in order.
-    key_blinds: Vec<Fr>,
+    key_blinds: Zeroizing<Vec<Fr>>,
     secret: Secret,
     matrices: Vec<C::Matrix>,
     generators: Generators,
@@ -60,7 +61,7 @@ impl<C: Compute> Session<C> {
     pub fn new(compute: C, network: Network, key: VerifyingKey, secret: Secret) -> Result<Self, ProveError> {
         secret.check(&key)?;
         witness::check_architecture(&network, key.architecture())?;
-        let key_blinds = secret.blinds(key.architecture());
+        let key_blinds = Zeroizing::new(secret.blinds(key.architecture()));
         let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<_, _>>()?;
         let generators = Generators::new(key.architecture().row_width);
         let _ = Pedersen::get();
@@ -71,6 +72,12 @@ impl<C: Compute> Session<C> {
     #[must_use]
     pub const fn key(&self) -> &VerifyingKey {
         &self.key
+    }
+
+    /// (tests only) The blinds that the prover believes its key to have.
+    #[cfg(test)]
+    pub(super) fn key_blinds_mut(&mut self) -> &mut [Fr] {
+        &mut self.key_blinds
     }
 
     /// The network.

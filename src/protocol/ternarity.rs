@@ -52,6 +52,14 @@ fn products<C: Claim>(w: C, w2: C, e: C) -> Vec<Product<C>> {
     ]
 }
 
+/// Bytes of the ternarity proof of a key.
+#[must_use]
+pub fn proof_bytes(arch: &Architecture) -> usize {
+    let (products, bits) = (2, layout(arch).1);
+    let points = 3 * bits + 2 + 2 * log2_ceil(arch.row_width) + 3 * products + 3;
+    32 * (points + 5 * products + arch.row_width + 4)
+}
+
 /// Checks a ternarity proof of a key.
 ///
 /// # Errors
@@ -85,6 +93,8 @@ pub fn verify(key: &VerifyingKey, proof: &[u8]) -> Result<(), VerifyError> {
 
 #[cfg(feature = "prover")]
 pub use prover::prove;
+#[cfg(all(test, feature = "prover"))]
+pub(super) use prover::write;
 
 #[cfg(feature = "prover")]
 mod prover {
@@ -106,6 +116,22 @@ mod prover {
     /// # Errors
     /// When the device fails.
     pub fn prove<C: Compute>(
+        compute: &C,
+        network: &Network,
+        key: &VerifyingKey,
+        secret: &Secret,
+        seed: [u8; 32],
+    ) -> Result<Vec<u8>, ProveError> {
+        let proof = write(compute, network, key, secret, seed)?;
+        match super::verify(key, &proof) {
+            Ok(()) => Ok(proof),
+            Err(VerifyError::UnluckyChallenge) => Err(ProveError::UnluckyChallenge),
+            Err(_) => Err(ProveError::Internal("the ternarity proof just made is not valid")),
+        }
+    }
+
+    /// The proof's words, not yet verified.
+    pub(in crate::protocol) fn write<C: Compute>(
         compute: &C,
         network: &Network,
         key: &VerifyingKey,
@@ -158,12 +184,7 @@ mod prover {
         let delta = mask.commit(compute, generators.rows())?;
         let writer = Writer::new(close_transcript(&[digest]), 2 * log2_ceil(arch.row_width), &mut blinds, compute)?;
         let closing = prove_close(writer, compute, &mut blinds, &[body], arch.row_width, (&mask, &delta), |_| {})?;
-        let proof = [bytes, closing].concat();
-        match super::verify(key, &proof) {
-            Ok(()) => Ok(proof),
-            Err(VerifyError::UnluckyChallenge) => Err(ProveError::UnluckyChallenge),
-            Err(_) => Err(ProveError::Internal("the ternarity proof just made is not valid")),
-        }
+        Ok([bytes, closing].concat())
     }
 
     /// All weights as field elements at their places.

@@ -105,6 +105,40 @@ fn row_combinations(
     vectors
 }
 
+/// (tests only) All checks of a proof, each a form that must be the identity, and the points that they speak of.
+#[cfg(test)]
+pub(super) fn checks(instance: &Instance<'_>, proof: &[u8]) -> Result<(Vec<(Check, Form)>, PointTable), VerifyError> {
+    let row_width = instance.key().architecture().row_width;
+    let mut points = PointTable::new(&Generators::new(row_width), instance.key().rows());
+    let (body, digest, position) = verify_body(instance, proof, &mut points)?;
+    let (_, checks) = read_close(&[body], &[digest], row_width, proof, position, &mut points)?;
+    Ok((checks, points))
+}
+
+/// Reads stages 4 and 5, for one proof or many, to the end: the channel, and everything that is to be checked.
+fn read_close<'a>(
+    bodies: &[Body<Form, RowCombination>],
+    digests: &[[u8; DIGEST]],
+    row_width: usize,
+    proof: &'a [u8],
+    position: usize,
+    points: &mut PointTable,
+) -> Result<(Reader<'a>, Vec<(Check, Form)>), VerifyError> {
+    let mut reader = Reader::new(close_transcript(digests), proof, position);
+
+    // Stage 4: opening reduction.
+    let opening = opening::verify(&mut reader, points, bodies, log2_ceil(row_width))?;
+
+    // Stage 5: close.
+    let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
+    let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
+    let checks = sigma::verify(&mut reader, points, &products, &sent, &opening)?;
+    if reader.position() != proof.len() {
+        return Err(VerifyError::TrailingBytes { extra: proof.len().saturating_sub(reader.position()) });
+    }
+    Ok((reader, checks))
+}
+
 /// Stages 4 and 5, for one proof or many.
 pub(super) fn verify_close(
     bodies: &[Body<Form, RowCombination>],
@@ -114,18 +148,7 @@ pub(super) fn verify_close(
     position: usize,
     mut points: PointTable,
 ) -> Result<(), VerifyError> {
-    let mut reader = Reader::new(close_transcript(digests), proof, position);
-
-    // Stage 4: opening reduction.
-    let opening = opening::verify(&mut reader, &mut points, bodies, log2_ceil(row_width))?;
-
-    // Stage 5: close.
-    let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
-    let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
-    let checks = sigma::verify(&mut reader, &mut points, &products, &sent, &opening)?;
-    if reader.position() != proof.len() {
-        return Err(VerifyError::TrailingBytes { extra: proof.len().saturating_sub(reader.position()) });
-    }
+    let (mut reader, checks) = read_close(bodies, digests, row_width, proof, position, &mut points)?;
 
     all_hold(&mut reader, &points, &checks)
 }

@@ -8,7 +8,7 @@ use crate::model::architecture::{half, requantise};
 use crate::model::{Architecture, Network};
 
 /// All intermediate values of a batch; vectors hold one input after the other, `B × width`.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Trace {
     /// `z` of every layer; the last is the logits.
     pub accumulators: Vec<Vec<i32>>,
@@ -16,6 +16,12 @@ pub struct Trace {
     pub quotients: Vec<Vec<i32>>,
     /// `y` of every hidden layer.
     pub activations: Vec<Vec<i32>>,
+}
+
+impl std::fmt::Debug for Trace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Trace(secret)")
+    }
 }
 
 impl Trace {
@@ -55,12 +61,18 @@ impl Trace {
 }
 
 /// The table entries that the lookups hit.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Lookups {
     /// Position of every leaf's entry in the tables laid end to end, padding included.
     pub indices: Vec<u32>,
     /// How often every entry of every table is hit.
     pub multiplicities: Vec<Vec<i32>>,
+}
+
+impl std::fmt::Debug for Lookups {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Lookups(secret)")
+    }
 }
 
 /// Where every table starts when they are laid end to end.

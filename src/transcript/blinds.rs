@@ -105,4 +105,12 @@ mod tests {
         assert_eq!(seen.len(), count);
         assert_eq!(format!("{blinds:?}"), "Blinds(secret)");
     }
+
+    #[test]
+    fn wiped_seeds_are_gone() {
+        let mut blinds = Blinds::new([7; 32]);
+        let _ = blinds.draw(Stream::Row);
+        blinds.zeroize();
+        assert_eq!((blinds.seed, blinds.counters), ([0; 32], [0; STREAMS.len()]));
+    }
 }

@@ -77,7 +77,7 @@ fn widths(hidden: &[usize]) -> Vec<usize> {
     [&[INPUTS], hidden, &[OUTPUTS]].concat()
 }
 
-pub(super) fn run<C: Compute + Copy>(compute: C, args: &args::Bench, book: &mut Book<'_>) -> Result<(), Failure> {
+pub(super) fn run<C: Compute + Clone>(compute: C, args: &args::Bench, book: &mut Book<'_>) -> Result<(), Failure> {
     let cases = Cases::new(args)?;
     book.line(format!("mlp        {}, {} runs each, medians", compute.describe(), args.samples));
     book.line(format!(
@@ -89,7 +89,7 @@ pub(super) fn run<C: Compute + Copy>(compute: C, args: &args::Bench, book: &mut 
     for hidden in &cases.hidden {
         for (text, density) in &cases.densities {
             let shape = Shape { widths: widths(hidden), density: *density, max: 255 };
-            network(compute, &random::network(&shape, 1)?, text, args, book, &units, &mut ratios)?;
+            network(&compute, &random::network(&shape, 1)?, text, args, book, &units, &mut ratios)?;
         }
     }
     let target = Some(Target::AtMost(3.0));
@@ -100,8 +100,8 @@ pub(super) fn run<C: Compute + Copy>(compute: C, args: &args::Bench, book: &mut 
 type Ratio = (String, String, [f64; 3]);
 
 /// Commits to a network, then proves every batch.
-fn network<C: Compute + Copy>(
-    compute: C,
+fn network<C: Compute + Clone>(
+    compute: &C,
     network: &Network,
     density: &str,
     args: &args::Bench,
@@ -115,12 +115,12 @@ fn network<C: Compute + Copy>(
     let mut made = None;
     for _ in 0..args.samples {
         let start = Instant::now();
-        made = Some(key::commit(&compute, network, &arch, [1; 32], |_| ())?);
+        made = Some(key::commit(compute, network, &arch, [1; 32], |_| ())?);
         commit.push(start.elapsed());
     }
     let Some((key, secret)) = made else { return Ok(()) };
     let key_bytes = key.to_bytes().len();
-    let session = Session::new(compute, network.clone(), key, secret)?;
+    let session = Session::new(compute.clone(), network.clone(), key, secret)?;
     for batch in &args.count {
         let inputs = random::inputs(network, *batch, 2);
         let plan = Plan::new(&arch, *batch, false)?;
@@ -140,7 +140,7 @@ fn network<C: Compute + Copy>(
             times.push(stages);
             bytes = proof.to_bytes().len();
             let start = Instant::now();
-            proof.verify(session.key()).map_err(Failure::machine)?;
+            proof.verify(session.key(), b"").map_err(Failure::machine)?;
             verify.push(start.elapsed());
             if proof.logits != expected {
                 return Err(Failure::machine("the device's inference differs from the CPU's; run zktern doctor"));
@@ -148,7 +148,7 @@ fn network<C: Compute + Copy>(
         }
         let peak = peak.bytes();
         let ratio = prove.median() / floor;
-        let mut row = model_keys(network, session.key(), &compute);
+        let mut row = model_keys(network, session.key(), compute);
         for (key, value) in [
             ("suite", json!("mlp")),
             ("density", json!(density)),
@@ -195,7 +195,7 @@ fn network<C: Compute + Copy>(
 
 /// Seconds of the arithmetic of one proof, on all threads. Values that are zero are not counted: they cost no addition.
 fn floor<C: Compute>(
-    compute: C,
+    compute: &C,
     network: &Network,
     arch: &Architecture,
     plan: &Plan,
@@ -203,8 +203,8 @@ fn floor<C: Compute>(
     units: &Units,
 ) -> Result<f64, Failure> {
     let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<Vec<_>, _>>()?;
-    let trace = Trace::run(&compute, network, &matrices, inputs, plan.batch)?;
-    let lookups = Lookups::find(&compute, plan, arch, &trace, inputs)?;
+    let trace = Trace::run(compute, network, &matrices, inputs, plan.batch)?;
+    let lookups = Lookups::find(compute, plan, arch, &trace, inputs)?;
     let count = |values: &[i32]| values.iter().filter(|v| **v != 0).count();
     let split = |b: &usize| plan.modes.get(*b) == Some(&Mode::Split);
     let committed: usize = trace.activations.iter().map(|v| count(v)).sum::<usize>()

@@ -37,7 +37,7 @@ struct Run<'a, 'b> {
 }
 
 impl OnDevice for Run<'_, '_> {
-    fn run<C: Compute + Copy>(self, compute: C) -> Result<(), Failure> {
+    fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
         match self.suite {
             "matvec" => matvec::run(compute, self.args, self.book),
             "mlp" => mlp::run(compute, self.args, self.book),
@@ -50,7 +50,7 @@ impl OnDevice for Run<'_, '_> {
 struct Probe;
 
 impl OnDevice for Probe {
-    fn run<C: Compute + Copy>(self, _: C) -> Result<(), Failure> {
+    fn run<C: Compute + Clone>(self, _: C) -> Result<(), Failure> {
         Ok(())
     }
 }

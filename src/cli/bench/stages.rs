@@ -41,14 +41,16 @@ fn elements(count: usize, seed: u64) -> Vec<Fr> {
 }
 
 /// What is measured on one device.
-struct Verbs<'a, 'b> {
+struct Verbs<'a, 'b, 'c> {
     device: String,
+    /// Until the device has done all that it was given.
+    wait: &'c dyn Fn() -> crate::compute::Result<()>,
     samples: usize,
     log: usize,
     book: &'a mut Book<'b>,
 }
 
-impl Verbs<'_, '_> {
+impl Verbs<'_, '_, '_> {
     /// One row: a verb, its units of work, and how it runs on what `prepare` makes, which is not timed.
     fn verb<S, T, E: Into<Failure>>(
         &mut self,
@@ -61,8 +63,10 @@ impl Verbs<'_, '_> {
         // The first run warms up caches, pools and pipelines.
         for sample in 0..=self.samples {
             let state = prepare().map_err(Into::into)?;
+            (self.wait)()?;
             let start = Instant::now();
             let out = black_box(run(state)).map_err(Into::into)?;
+            (self.wait)()?;
             let elapsed = start.elapsed();
             drop(out);
             if sample > 0 {
@@ -88,26 +92,27 @@ impl Verbs<'_, '_> {
     }
 }
 
-pub(super) fn run<C: Compute + Copy>(compute: C, args: &args::Bench, book: &mut Book<'_>) -> Result<(), Failure> {
+pub(super) fn run<C: Compute + Clone>(compute: C, args: &args::Bench, book: &mut Book<'_>) -> Result<(), Failure> {
     let (k, samples) = (args.log_size, args.samples);
     let device = compute.describe();
     book.line(format!("stages     {device}, tables of 2^{k}, {samples} runs each, medians"));
-    let mut verbs = Verbs { device, samples, log: k, book };
-    tables(compute, k, &mut verbs)?;
-    rounds(compute, k, &mut verbs)?;
-    linear(compute, k, &mut verbs)?;
-    commitments(compute, k, &mut verbs)
+    let wait = || compute.wait();
+    let mut verbs = Verbs { device, wait: &wait, samples, log: k, book };
+    tables(&compute, k, &mut verbs)?;
+    rounds(&compute, k, &mut verbs)?;
+    linear(&compute, k, &mut verbs)?;
+    commitments(&compute, k, &mut verbs)
 }
 
 type Computed<T> = crate::compute::Result<T>;
 
 /// Verbs on tables.
-fn tables<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Result<(), Failure> {
+fn tables<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<(), Failure> {
     let n = 1usize << k;
     let (values, point) = (elements(n, 1), elements(k, 2));
     let table = c.upload(values.clone())?;
     let none = || Computed::Ok(());
-    let cloned = || Computed::Ok(table.clone());
+    let fresh = || c.upload(values.clone());
     verbs.verb("map (empty tasks)", n, none, |()| Computed::Ok(c.map(n, |i| i)))?;
     verbs.verb("join (empty tasks)", 1, none, |()| Computed::Ok(c.join(|| 1, || 2)))?;
     verbs.verb("upload", n, || Computed::Ok(values.clone()), |v| c.upload(v))?;
@@ -117,18 +122,18 @@ fn tables<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Resul
     verbs.verb("gather", n, none, |()| c.gather(&values, &indices))?;
     verbs.verb("assemble (two parts)", 2 * n, none, |()| c.assemble(2 * n, &[(0, &table), (n, &table)]))?;
     verbs.verb("inner_product", n, none, |()| c.inner_product(&table, &table))?;
-    verbs.verb("halves", n, cloned, |t| c.halves(t, Some(values[1]), Some(values[2])))?;
-    let below = Fractions { numerators: Some(table.clone()), denominators: table.clone() };
+    verbs.verb("halves", n, fresh, |t| c.halves(t, Some(values[1]), Some(values[2])))?;
+    let below = Fractions { numerators: Some(fresh()?), denominators: fresh()? };
     verbs.verb("fraction_layer", n / 2, none, |()| c.fraction_layer(&below))?;
-    let leaves = Fractions { numerators: None, denominators: table.clone() };
+    let leaves = Fractions { numerators: None, denominators: fresh()? };
     verbs.verb("fraction_layer (leaves)", n / 2, none, |()| c.fraction_layer(&leaves))?;
-    verbs.verb("bind (one table)", n / 2, cloned, |t| c.bind(&mut [t], values[3]))
+    verbs.verb("bind (one table)", n / 2, fresh, |t| c.bind(&mut [t], values[3]))
 }
 
 /// Sumcheck rounds: units are pairs of entries after binding.
-fn rounds<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Result<(), Failure> {
+fn rounds<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<(), Failure> {
     let n = 1usize << k;
-    let tables = (0..4).map(|i| c.upload(elements(n, 20 + i))).collect::<Result<Vec<_>, _>>()?;
+    let values: Vec<Vec<Fr>> = (0..4).map(|i| elements(n, 20 + i)).collect();
     let point = elements(k, 30);
     let (eq, r) = (SplitEq::new(&point), point[0]);
     for (name, summand, count, weighted) in [
@@ -140,7 +145,7 @@ fn rounds<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Resul
         for bind in [None, Some(r)] {
             let bound = usize::from(bind.is_some());
             let label = if bind.is_some() { format!("{name}, with bind") } else { name.to_owned() };
-            let prepare = || Computed::Ok(tables[..count].to_vec());
+            let prepare = || values[..count].iter().map(|v| c.upload(v.clone())).collect::<Result<Vec<_>, _>>();
             verbs.verb(&label, n >> (1 + bound), prepare, |mut t| {
                 let weights = if weighted { Weights::Eq(&eq, 1 + bound) } else { Weights::Plain };
                 c.round(summand, &mut t, weights, bind).map(|v| (v, t))
@@ -151,7 +156,7 @@ fn rounds<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Resul
 }
 
 /// Verbs on matrices and small integers. The matrix has about 2^k non-zeros at density 1/16.
-fn linear<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Result<(), Failure> {
+fn linear<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<(), Failure> {
     let width = 1usize << (k + 4).div_ceil(2);
     let shape = Shape { widths: vec![width, width, 2], density: 1.0 / 16.0, max: 255 };
     let network = random::network(&shape, 1)?;
@@ -172,7 +177,7 @@ fn linear<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Resul
 }
 
 /// Commitments, of rows as wide as embedded generators allow.
-fn commitments<C: Compute + Copy>(c: C, k: usize, verbs: &mut Verbs<'_, '_>) -> Result<(), Failure> {
+fn commitments<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<(), Failure> {
     let width = (1usize << k).min(4096);
     let generators = Generators::new(width);
     let _ = Pedersen::get();

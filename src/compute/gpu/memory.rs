@@ -90,6 +90,12 @@ impl Heap {
         self.bytes.load(Ordering::Relaxed)
     }
 
+    /// Waits until all submissions are done.
+    pub(super) fn wait(&self) -> Result<()> {
+        let waited = self.device.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });
+        if waited.is_err() { Err(self.lost()) } else { self.check() }
+    }
+
     /// Hands commands to the device.
     pub(super) fn submit(&self, encoder: wgpu::CommandEncoder) -> Result<wgpu::SubmissionIndex> {
         if self.submissions.fetch_sub(1, Ordering::Relaxed) == 0 {

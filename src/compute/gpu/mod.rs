@@ -253,6 +253,10 @@ impl Compute for Gpu {
         Some(self.0.core.get()?.as_ref()?.core.heap.bytes())
     }
 
+    fn wait(&self) -> Result<()> {
+        self.opened().map_or(Ok(()), |_| self.holder()?.core.heap.wait())
+    }
+
     fn give_up_device(&self) -> bool {
         self.opened().is_some() && !self.0.distrusted.swap(true, Ordering::SeqCst)
     }

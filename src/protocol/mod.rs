@@ -24,6 +24,8 @@ pub mod verify;
 #[cfg(all(test, feature = "prover"))]
 mod attacks;
 #[cfg(feature = "prover")]
+mod checked;
+#[cfg(feature = "prover")]
 pub mod progress;
 #[cfg(feature = "prover")]
 pub mod prove;
@@ -32,6 +34,8 @@ mod vectors;
 #[cfg(feature = "prover")]
 pub mod witness;
 
+#[cfg(feature = "prover")]
+pub use checked::Made;
 #[cfg(feature = "prover")]
 pub use errors::ProveError;
 pub use errors::{Check, InstanceError, VerifyError};
@@ -44,7 +48,7 @@ pub use plan::{Mode, Plan};
 pub use progress::{NoProgress, Progress, Stage, StageTimes};
 pub use proof::Proof;
 #[cfg(feature = "prover")]
-pub use prove::{Made, Session};
+pub use prove::Session;
 pub use verify::verify;
 
 /// Domain of the proof's transcript.

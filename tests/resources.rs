@@ -88,3 +88,32 @@ fn verifying_a_small_proof_takes_little_memory() {
     let peak = document["peak_rss_bytes"].as_u64().expect("known on Linux");
     assert!(peak < 64 << 20, "{peak} bytes");
 }
+
+/// A deep network and a large batch, about which a quarter of a megabyte says that it is a proof: room is made for what is there.
+#[test]
+fn a_short_proof_about_much_is_refused_before_room_is_made() {
+    use zktern::compute::cpu::Cpu;
+    use zktern::model::random::{self, Shape};
+    use zktern::model::{Architecture, architecture::MAX_LAYERS};
+    use zktern::protocol::plan::MAX_BATCH;
+    use zktern::protocol::{Proof, commit};
+
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let network = random::network(&Shape { widths: vec![1; MAX_LAYERS + 1], density: 1.0, max: 1 }, 1).unwrap();
+    let arch = Architecture::of(&network, 1).unwrap();
+    let (key, _) = commit(&Cpu, &network, &arch, [1; 32], |_| {}).unwrap();
+    let proof = Proof {
+        key_digest: *key.digest(),
+        inputs: None,
+        logits: vec![0; MAX_BATCH],
+        batch: MAX_BATCH,
+        context: Vec::new(),
+        words: vec![0; 640],
+    };
+    fs::write(at.join("deep.vk"), key.to_bytes()).unwrap();
+    fs::write(at.join("deep.proof"), proof.to_bytes()).unwrap();
+    let (code, text) = run(at, &["verify", "--key", "deep.vk", "deep.proof"]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("the proof ends at byte 640, where `row` was expected"), "{text}");
+}

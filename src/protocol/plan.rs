@@ -213,29 +213,34 @@ impl Plan {
         self.lookup_tables.first().copied().unwrap_or(0)
     }
 
-    /// The committed witness vectors in sending order, with their widths: private inputs, then per layer y and q', each by
-    /// input, then the multiplicities of every table.
-    #[must_use]
-    pub fn witness_vectors(&self, arch: &Architecture) -> Vec<(Vector, usize)> {
+    /// The committed witness vectors in sending order, with their widths and how many of each follow each other: private
+    /// inputs, then per layer y and q', each by input, then the multiplicities of every table.
+    fn witness_groups(&self, arch: &Architecture) -> Vec<(Vector, usize, usize)> {
         let mut out = Vec::new();
-        let mut batch = |vector, width| out.extend(std::iter::repeat_n((vector, width), self.batch));
         if self.private {
-            batch(Vector::Input, arch.inputs(0));
+            out.push((Vector::Input, arch.inputs(0), self.batch));
         }
         for (b, mode) in self.modes.iter().enumerate() {
-            batch(Vector::Activation(b), arch.outputs(b));
+            out.push((Vector::Activation(b), arch.outputs(b), self.batch));
             if *mode == Mode::Split {
-                batch(Vector::Quotient(b), arch.outputs(b));
+                out.push((Vector::Quotient(b), arch.outputs(b), self.batch));
             }
         }
-        out.extend(self.tables.iter().enumerate().map(|(t, table)| (Vector::Multiplicity(t), table.len())));
+        out.extend(self.tables.iter().enumerate().map(|(t, table)| (Vector::Multiplicity(t), table.len(), 1)));
         out
+    }
+
+    /// All of them, one by one.
+    #[must_use]
+    pub fn witness_vectors(&self, arch: &Architecture) -> Vec<(Vector, usize)> {
+        let groups = self.witness_groups(arch).into_iter();
+        groups.flat_map(|(vector, width, count)| std::iter::repeat_n((vector, width), count)).collect()
     }
 
     /// Number of committed witness rows.
     #[must_use]
     pub fn witness_rows(&self, arch: &Architecture) -> usize {
-        self.witness_vectors(arch).iter().map(|(_, width)| arch.chunks(*width)).sum()
+        self.witness_groups(arch).iter().map(|(_, width, count)| count * arch.chunks(*width)).sum()
     }
 
     /// Products that the proof contains.

@@ -7,6 +7,7 @@ use super::errors::{Check, VerifyError};
 use super::instance::Instance;
 use super::plan::{Plan, Vector};
 use super::scope::Scope;
+use crate::algebra::fr::WORD;
 use crate::algebra::mle::log2_ceil;
 use crate::algebra::{Fr, eq, msm};
 use crate::commit::functional::{Body, RowCombination};
@@ -22,6 +23,11 @@ use ark_ff::{One, Zero};
 /// # Errors
 /// The check that fails. Anything but `Ok` means that the statement is not proved.
 pub fn verify(instance: &Instance<'_>, proof: &[u8]) -> Result<(), VerifyError> {
+    // The rows are the one part whose number a short statement can make large: they must be there before room is made for them.
+    let words = proof.len() / WORD;
+    if words < instance.plan().witness_rows(instance.key().architecture()) {
+        return Err(VerifyError::TooShort { label: "row", position: words * WORD });
+    }
     let row_width = instance.key().architecture().row_width;
     let mut points = PointTable::new(&Generators::new(row_width), instance.key().rows());
     let (body, digest, position) = verify_body(instance, proof, &mut points)?;

@@ -35,7 +35,7 @@ from files import (
     parse_model,
     parse_proof,
 )
-from forge import MAKERS, SAME, Attempt, Honest
+from forge import MAKERS, Attempt, Honest
 from inference import Differs, compare_key, compare_proof
 from lies import FITS, LIES, make_key, other_network, private_input, with_weight
 from prover import Prover, insecure, witness_of
@@ -140,11 +140,11 @@ class Judge:
             raise found
         return found
 
-    def own(self, trial: Attempt, strict: bool = True) -> int:
+    def own(self, trial: Attempt) -> int:
         """The exit status of the verifier here."""
         try:
             key = self.key(trial.key)
-            verify(key, parse_proof(trial.proof), trial.context, strict=strict)
+            verify(key, parse_proof(trial.proof), trial.context)
         except Malformed:
             return 2
         except Refused:
@@ -164,19 +164,6 @@ class Judge:
         count[trial.kind, "same status"] += theirs == ours
         if theirs not in (0, 1, 2) or (theirs == 0) != good or (ours == 0) != good:
             self.problem(f"{trial.kind}: program {theirs}, own {ours}", trial)
-
-    def judge_lenient(self, trial: Attempt) -> None:
-        """A true statement in a file that a strict reader refuses: the program may do either."""
-        key = self.program.write("judged.vk", trial.key)
-        proof = self.program.write("judged.proof", trial.proof)
-        theirs = self.program.verify(key, proof, trial.context)
-        strict, lenient = self.own(trial), self.own(trial, strict=False)
-        self.counts[trial.kind, "made"] += 1
-        self.counts[trial.kind, "program accepts"] += theirs == 0
-        self.counts[trial.kind, "own accepts"] += strict == 0
-        self.counts[trial.kind, "same status"] += theirs == strict
-        if theirs not in (0, 1, 2) or strict == 0 or lenient != 0:
-            self.problem(f"{trial.kind}: program {theirs}, own {strict} or {lenient}", trial)
 
     def problem(self, text: str, trial: Attempt | None = None) -> None:
         """Something that must not be."""
@@ -336,7 +323,7 @@ def honest_proof(
 
 def seen(judge: Judge, trial: Attempt) -> int:
     """How often a kind was tried."""
-    return sum(judge.counts[group + trial.kind, "made"] for group in ("forged: ", "lenient: "))
+    return judge.counts["forged: " + trial.kind, "made"]
 
 
 def forge(judge: Judge, rng: random.Random, honest: Honest, most: int) -> None:
@@ -346,9 +333,6 @@ def forge(judge: Judge, rng: random.Random, honest: Honest, most: int) -> None:
     for _ in range(min(most, len(trials))):
         trial = min(trials, key=lambda trial: seen(judge, trial))
         trials.remove(trial)
-        if trial.kind == SAME:
-            judge.judge_lenient(replace(trial, kind="lenient: " + SAME))
-            continue
         judge.judge(replace(trial, kind="forged: " + trial.kind), False)
 
 
@@ -540,8 +524,6 @@ def report(judge: Judge, seconds: float) -> int:
         print(
             f"{group}: {made} made, accepted by the program {theirs}, by the verifier here {ours}"
         )
-    theirs = totals["lenient program accepts"]
-    print(f"lenient: {totals['lenient made']} made, accepted by the program {theirs}")
     print(f"inference: {totals['inference made']} agree")
     print(f"seeded proofs and ternarity proofs: {totals['seeded made']} compared by bytes")
     print(f"key rows: {totals['key rows made']} opened")

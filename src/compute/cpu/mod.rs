@@ -28,6 +28,19 @@ fn fill(len: usize, f: impl Fn(usize) -> Fr + Send + Sync) -> Vec<Fr> {
     (0..len).into_par_iter().with_min_len(GRAIN).map(f).collect()
 }
 
+/// The layer above, of borrowed parts.
+pub(super) fn fraction_layer(numerators: Option<&[Fr]>, denominators: &[Fr]) -> Fractions<Vec<Fr>> {
+    let (q0, q1) = denominators.split_at(denominators.len() / 2);
+    let numerators = match numerators {
+        None => fill(q0.len(), |i| q0[i] + q1[i]),
+        Some(p) => {
+            let (p0, p1) = p.split_at(q0.len());
+            fill(q0.len(), |i| p0[i] * q1[i] + p1[i] * q0[i])
+        }
+    };
+    Fractions { numerators: Some(numerators), denominators: fill(q0.len(), |i| q0[i] * q1[i]) }
+}
+
 impl Compute for Cpu {
     type Table = Vec<Fr>;
     type Matrix = TernaryMatrix;
@@ -95,15 +108,7 @@ impl Compute for Cpu {
     }
 
     fn fraction_layer(&self, below: &Fractions<Vec<Fr>>) -> Result<Fractions<Vec<Fr>>> {
-        let (q0, q1) = below.denominators.split_at(below.denominators.len() / 2);
-        let numerators = match &below.numerators {
-            None => fill(q0.len(), |i| q0[i] + q1[i]),
-            Some(p) => {
-                let (p0, p1) = p.split_at(q0.len());
-                fill(q0.len(), |i| p0[i] * q1[i] + p1[i] * q0[i])
-            }
-        };
-        Ok(Fractions { numerators: Some(numerators), denominators: fill(q0.len(), |i| q0[i] * q1[i]) })
+        Ok(fraction_layer(below.numerators.as_deref(), &below.denominators))
     }
 
     fn halves(&self, mut table: Vec<Fr>, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Vec<Fr>; 2]> {

@@ -35,12 +35,13 @@ pub use matrix::Resident;
 pub use tuning::Thresholds;
 
 use self::core::{Core, DeviceTable};
-use super::cpu::Cpu;
+use super::cpu::{self, Cpu};
 use super::{Compute, ComputeError, Fractions, Result, RoundValues, Summand, Weights};
 use crate::algebra::{Fr, eq, g1::Point};
 use crate::model::TernaryMatrix;
 use device::Device;
 use points::Tables;
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -139,7 +140,9 @@ impl Gpu {
 
     /// The device, if work of this size belongs there.
     fn device_for(&self, work: Work, size: usize) -> Option<&Open> {
-        if self.0.core.get().is_none() && size < self.0.options.patience {
+        // A term is an addition, a pair some ten multiplications.
+        let weight = if let Work::Terms = work { size / 64 } else { size };
+        if self.0.core.get().is_none() && weight < self.0.options.patience {
             return None;
         }
         // Without a device that was asked for by name or as such, `open` has failed already: here it is only missed.
@@ -164,11 +167,12 @@ impl Gpu {
         f(open).map_err(|e| tracing::warn!("{e}; going on with the CPU")).ok()
     }
 
-    /// Values on the host.
-    fn host(&self, table: &Table) -> Result<Vec<Fr>> {
+    /// Values on the host: borrowed where they are there already.
+    #[expect(clippy::owned_cow, reason = "the CPU's verbs take vectors, as its tables are")]
+    fn host<'a>(&self, table: &'a Table) -> Result<Cow<'a, Vec<Fr>>> {
         match &table.0 {
-            Place::Host(values) => Ok(values.clone()),
-            Place::Device(t) => Ok(self.holder()?.core.download(&[t])?.swap_remove(0)),
+            Place::Host(values) => Ok(Cow::Borrowed(values)),
+            Place::Device(t) => Ok(Cow::Owned(self.holder()?.core.download(&[t])?.swap_remove(0))),
         }
     }
 
@@ -279,7 +283,7 @@ impl Compute for Gpu {
     }
 
     fn download(&self, table: &Table) -> Result<Vec<Fr>> {
-        self.host(table)
+        self.host(table).map(Cow::into_owned)
     }
 
     fn apply(&self, matrix: &Resident, inputs: &[i32], batch: usize) -> Result<Vec<i32>> {
@@ -303,7 +307,7 @@ impl Compute for Gpu {
             Place::Device(w) => open.core.fold_rows(matrix, w),
             Place::Host(w) => open.core.fold_rows(matrix, &open.core.upload(w)?),
         });
-        made.map_or_else(|| Cpu.fold_rows(matrix.host(), &self.host(weights)?).map(host), |t| Ok(device(t)))
+        made.map_or_else(|| Cpu.fold_rows(matrix.host(), &*self.host(weights)?).map(host), |t| Ok(device(t)))
     }
 
     fn combine_rows(&self, rows: &[i32], width: usize, weights: &Table) -> Result<Table> {
@@ -324,8 +328,8 @@ impl Compute for Gpu {
         {
             return Ok(device(table));
         }
-        let values: Vec<Vec<Fr>> = parts.iter().map(|(_, t)| self.host(t)).collect::<Result<_>>()?;
-        let parts: Vec<_> = parts.iter().zip(&values).map(|((at, _), v)| (*at, v)).collect();
+        let values: Vec<Cow<'_, Vec<Fr>>> = parts.iter().map(|(_, t)| self.host(t)).collect::<Result<_>>()?;
+        let parts: Vec<_> = parts.iter().zip(&values).map(|((at, _), v)| (*at, &**v)).collect();
         let whole = Cpu.assemble(len, &parts)?;
         // What follows are rounds over the whole table: worth a move when it is large.
         let moved = self.attempt(Work::Pairs, len / 2, |open| open.core.upload(&whole));
@@ -338,7 +342,7 @@ impl Compute for Gpu {
         {
             return Ok(sum);
         }
-        Cpu.inner_product(&self.host(a)?, &self.host(b)?)
+        Cpu.inner_product(&*self.host(a)?, &*self.host(b)?)
     }
 
     fn fraction_layer(&self, below: &Fractions<Table>) -> Result<Fractions<Table>> {
@@ -350,7 +354,7 @@ impl Compute for Gpu {
             }
         }
         let numerators = p.map(|p| self.host(p)).transpose()?;
-        let above = Cpu.fraction_layer(&Fractions { numerators, denominators: self.host(q)? })?;
+        let above = cpu::fraction_layer(numerators.as_ref().map(|p| p.as_slice()), &self.host(q)?);
         Ok(Fractions { numerators: above.numerators.map(host), denominators: host(above.denominators) })
     }
 
@@ -360,7 +364,8 @@ impl Compute for Gpu {
             Place::Device(t) if self.device_for(Work::Pairs, size).is_some() => {
                 return Ok(self.holder()?.core.halves(t, factor, offset)?.map(device));
             }
-            place => self.host(&Table(place))?,
+            Place::Host(values) => values,
+            place @ Place::Device(_) => self.host(&Table(place))?.into_owned(),
         };
         Ok(Cpu.halves(values, factor, offset)?.map(host))
     }

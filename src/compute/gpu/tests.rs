@@ -378,5 +378,7 @@ fn software_is_only_taken_by_name() {
     }
     let gpu = Gpu::when_worthwhile();
     assert_eq!(gpu.eq_table(&elements(5, 1), Fr::from(1u64)).map(|t| t.len()), Ok(32));
-    assert!(gpu.opened().is_none());
+    let m = gpu.load(&matrix(64, 64, 0.5, 2)).unwrap();
+    assert_eq!(gpu.apply(&m, &vec![1; 64 << 13], 1 << 13).map(|z| z.len()), Ok(64 << 13), "a million cheap additions");
+    assert!(gpu.0.core.get().is_none(), "nothing was opened, or even looked for");
 }

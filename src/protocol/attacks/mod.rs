@@ -33,7 +33,7 @@
 //! | committed rows unconstrained beyond their logical width | `hidden_width::a_neuron_hidden_beyond_the_width` |
 //! | two claims added with a fixed coefficient | `cancel::leaves_all_shifted_by_a_root` (`γ = 1`), `cancel::opening_claims_that_cancel` (`ρ = 1`) |
 //! | exact per-layer bounds published | `values::bounds_are_shared_by_many_networks` |
-//! | GPU returns a wrong or empty buffer | there is no GPU backend yet; a backend that lies ([`bent`]) makes proofs that are refused |
+//! | GPU returns a wrong or empty buffer | a backend that lies ([`bent`]) makes proofs that are refused; kernels with planted faults, lost devices: the GPU backend's own tests |
 
 mod bent;
 mod cancel;

@@ -22,7 +22,11 @@ struct Run {
 
 /// Runs the program in a folder; whatever happens, it neither panics nor fails without a sentence.
 fn run(folder: &Path, args: &[&str]) -> Run {
-    check(args, Command::new(PROGRAM).args(args).current_dir(folder).env("RUST_BACKTRACE", "1").output().unwrap())
+    // Mesa writes an error of its own when there is no such folder.
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").unwrap_or_else(|| folder.into());
+    let mut command = Command::new(PROGRAM);
+    command.args(args).current_dir(folder).env("RUST_BACKTRACE", "1").env("XDG_RUNTIME_DIR", runtime);
+    check(args, command.output().unwrap())
 }
 
 fn check(args: &[&str], output: Output) -> Run {

@@ -84,6 +84,15 @@ impl Aggregate {
         self.leaves().map(|leaf| leaf.batch).sum()
     }
 
+    /// Bytes of all words: what is not public values or counts.
+    #[must_use]
+    pub fn word_bytes(&self) -> usize {
+        let words = |entry: &Entry| match entry {
+            Entry::Leaf(Leaf { words, .. }) | Entry::Merge { words, .. } => words.len(),
+        };
+        self.entries.iter().map(words).sum()
+    }
+
     /// Checks that the entries make a tree of at most [`MAX_LEAVES`] leaves and returns the accumulators that they leave.
     ///
     /// # Errors

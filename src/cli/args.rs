@@ -56,7 +56,7 @@ pub(super) enum Command {
     Random(Random),
     /// Exact integer inference: the function that is proved
     Infer(Infer),
-    /// Measure: circuits against sumchecks (matvec), whole proofs (mlp), every verb of every device (stages)
+    /// Measure: circuits against sumchecks (matvec), proofs (mlp), many of them (aggregate), every verb of every device (stages)
     Bench(Bench),
     /// Devices, limits, and a self-test of each
     Doctor,
@@ -229,7 +229,7 @@ pub(super) struct Infer {
 /// `--device` may be a list here. `--json FILE` is read as `--json-file FILE`; see [`json_file`].
 #[derive(ClapArgs, Debug)]
 pub(super) struct Bench {
-    /// matvec, mlp, stages or all
+    /// matvec, mlp, aggregate, stages or all
     #[arg(default_value = "all")]
     pub(super) suite: String,
     /// A JSON document of all rows, renewed after each (also: --json FILE)
@@ -250,7 +250,7 @@ pub(super) struct Bench {
     /// matvec: only these configurations
     #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
     pub(super) only: Vec<String>,
-    /// mlp: only these hidden widths, as 1024x1024; may be repeated
+    /// mlp, aggregate: only these hidden widths, as 1024x1024; may be repeated
     #[arg(long, value_delimiter = ',', value_name = "WxW,..")]
     pub(super) hidden: Vec<String>,
     /// mlp: densities
@@ -259,6 +259,12 @@ pub(super) struct Bench {
     /// mlp: inputs in one proof
     #[arg(long, value_delimiter = ',', default_value = "1,16,64", value_name = "N,..")]
     pub(super) count: Vec<usize>,
+    /// aggregate: proofs that share one opening
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(super) leaves: usize,
+    /// aggregate: inputs of the largest lock-step batch
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    pub(super) largest: usize,
     /// stages: logarithm of the tables' length
     #[arg(long, default_value_t = 16, value_name = "K")]
     pub(super) log_size: usize,

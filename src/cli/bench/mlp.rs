@@ -31,19 +31,22 @@ struct Cases {
     densities: Vec<(String, f64)>,
 }
 
+/// The hidden widths that are asked for, if any are.
+pub(super) fn hidden(args: &args::Bench) -> Result<Option<Vec<Vec<usize>>>, Failure> {
+    let widest = crate::model::architecture::MAX_WIDTH;
+    let parse = |text: &String| {
+        let widths: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+        widths.ok().filter(|w| w.iter().all(|w| (1..=widest).contains(w))).ok_or_else(|| {
+            Failure::usage(format!("--hidden {text}: expected widths of 1 to {widest} with x between, as 1024x1024"))
+        })
+    };
+    let hidden = args.hidden.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    Ok((!hidden.is_empty()).then_some(hidden))
+}
+
 impl Cases {
     fn new(args: &args::Bench) -> Result<Self, Failure> {
-        let widest = crate::model::architecture::MAX_WIDTH;
-        let parse = |text: &String| {
-            let widths: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
-            widths.ok().filter(|w| w.iter().all(|w| (1..=widest).contains(w))).ok_or_else(|| {
-                Failure::usage(format!("--hidden {text}: expected widths of 1 to {widest} with x between, as 1024x1024"))
-            })
-        };
-        let mut hidden = args.hidden.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        if hidden.is_empty() {
-            hidden = HIDDEN.iter().map(|h| h.to_vec()).collect();
-        }
+        let hidden = hidden(args)?.unwrap_or_else(|| HIDDEN.iter().map(|h| h.to_vec()).collect());
         let densities = args.density.iter().map(|text| {
             let value = density(text)
                 .ok_or_else(|| Failure::usage(format!("--density {text}: expected a fraction above 0, at most 1")));

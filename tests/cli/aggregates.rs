@@ -76,8 +76,8 @@ fn what_cannot_be_aggregated_is_named() {
     add_other(at);
     succeed(at, &["prove", "net.tern", "a.json", "--defer", "-o", "free.deferred"]);
     succeed(at, &["prove", "other.tern", "a.json", "--defer", "--context", "c0de", "-o", "other.deferred"]);
-    succeed(at, &["random", "--shape", "20,40,5", "-o", "wide.tern"]);
-    succeed(at, &["commit", "wide.tern", "-o", "wide.vk", "--secret", "wide.key", "--profile", "size"]);
+    succeed(at, &["random", "--shape", "20,900,5", "-o", "wide.tern"]);
+    succeed(at, &["commit", "wide.tern", "-o", "wide.vk", "--secret", "wide.key"]);
     succeed(at, &["prove", "wide.tern", "a.json", "--defer", "--context", "c0de", "-o", "wide.deferred"]);
     let mut damaged = bytes(at, "b.deferred");
     let last = damaged.len() - 40;
@@ -93,7 +93,11 @@ fn what_cannot_be_aggregated_is_named() {
     let cases: [(&[&str], &[&str], &str); 7] = [
         (&["a.deferred", "b.deferred", "a.deferred"], &["net.vk"], "leaf 2 is leaf 0 once more"),
         (&["a.deferred", "free.deferred"], &["net.vk"], "deferred proof 1 is bound to another context"),
-        (&["a.deferred", "other.deferred"], &["net.vk"], "other.deferred: it cannot be aggregated: leaf 0 is about the model"),
+        (
+            &["a.deferred", "other.deferred"],
+            &["net.vk"],
+            "other.deferred: it cannot be aggregated: leaf 0 is about the model",
+        ),
         (&["a.deferred", "wide.deferred"], &["net.vk", "wide.vk"], "cannot share an opening"),
         (&["a.deferred", "damaged.deferred"], &["net.vk"], "damaged.deferred: damaged"),
         (&["a.deferred", "net.tern"], &["net.vk"], "net.tern: this is a network"),

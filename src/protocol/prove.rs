@@ -15,6 +15,7 @@ use crate::commit::sigma::{self, Mask, Product};
 use crate::commit::{Generators, Hidden, Pedersen, opening};
 use crate::compute::Compute;
 use crate::linear;
+use crate::lookup::layers::{Holding, Layers};
 use crate::lookup::{fraction_tree, tables};
 use crate::model::{Architecture, Network};
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
@@ -31,6 +32,7 @@ pub struct Session<C: Compute> {
     secret: Secret,
     matrices: Vec<C::Matrix>,
     generators: Generators,
+    holding: Holding,
 }
 
 /// A proof up to stage 3: its end state, its digest, and its words.
@@ -51,7 +53,13 @@ impl<C: Compute> Session<C> {
         let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<_, _>>()?;
         let generators = Generators::new(key.architecture().row_width);
         let _ = Pedersen::get();
-        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators })
+        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators, holding: Holding::ALL })
+    }
+
+    /// The same with another holding of the lookups' tables: less memory, more time, the same proofs.
+    #[must_use]
+    pub fn with_holding(self, holding: Holding) -> Self {
+        Self { holding, ..self }
     }
 
     /// The verifying key.
@@ -196,8 +204,8 @@ impl<C: Compute> Session<C> {
         let counts = lookups.multiplicities.iter().flatten();
         let sum = counts.zip(&inverses).filter(|(m, _)| **m != 0).fold(Fr::zero(), |s, (m, v)| s + Fr::from(*m) * v);
         let tree = resume(compute, &mut writer, &mut products, |writer, products| {
-            let leaves = compute.gather(&denominators, &lookups.indices)?;
-            fraction_tree::prove(writer, compute, products, leaves, plan.lookup_bits, sum)
+            let layers = Layers::new(compute, &denominators, &lookups.indices, self.holding)?;
+            fraction_tree::prove(writer, products, layers, sum)
         })?;
         scope.set_leaf(tree.point);
 

@@ -16,6 +16,7 @@ mod estimate;
 mod files;
 pub mod input;
 mod inspect;
+mod memory;
 mod output;
 mod prove;
 mod verify;

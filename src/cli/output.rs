@@ -6,6 +6,7 @@ use crate::model::Network;
 use crate::protocol::{Progress, Stage, StageTimes, VerifyingKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::io::{self, Write};
 use std::time::Duration;
@@ -75,7 +76,7 @@ impl Output {
     }
 
     /// A bar over `length` steps, shown only on a terminal.
-    pub(super) fn bar(&self, length: usize, what: &'static str) -> Bar {
+    pub(super) fn bar(&self, length: usize, what: impl Into<Cow<'static, str>>) -> Bar {
         let bar = if self.json || self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
         if let Ok(style) = ProgressStyle::with_template("{prefix:10} {bar:30} {pos}/{len} {msg} (left: {eta})") {
             bar.set_style(style);

@@ -26,6 +26,7 @@ use ark_ff::Zero;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Holding {
     depth: usize,
+    /// A piece is made from at most so many leaves, as a power of two.
     piece_bits: usize,
 }
 
@@ -59,9 +60,14 @@ impl Holding {
         if self.depth == 0 {
             return 96 * leaves;
         }
-        // A piece has its indices, its leaves, and two layers of the tree above them, at most 32 bytes a leaf each.
-        let piece = if self.piece_bits < bits { 1 << self.piece_bits } else { leaves };
-        (128 * leaves >> self.depth) + 132 * piece
+        // A piece has its indices, its leaves, a layer above them and one below, 4 and three times 32 bytes a leaf.
+        (128 * leaves >> self.depth) + (100 << self.piece(bits))
+    }
+
+    /// Bits of a piece of a tree of `2^bits` leaves: large enough for all cores, small beside what is held.
+    const fn piece(self, bits: usize) -> usize {
+        let small = bits.saturating_sub(self.depth + 3);
+        if small < self.piece_bits { small } else { self.piece_bits }
     }
 
     /// Rounds of a layer that are summed over pieces.
@@ -147,7 +153,7 @@ impl<'a, C: Compute> Layers<'a, C> {
 
     /// `t`: how many bits number the pieces when `low` bits of the leaves' index are to be cut.
     fn piece_bits(&self, low: usize) -> usize {
-        self.bits().saturating_sub(self.holding.piece_bits).min(low)
+        (self.bits() - self.holding.piece(self.bits())).min(low)
     }
 
     /// Piece number `piece` of `2^t` of layer `k`, cut behind its `top − k` top bits.
@@ -161,7 +167,6 @@ impl<'a, C: Compute> Layers<'a, C> {
         }
         Ok(fractions)
     }
-
 }
 
 /// The one entry of a table.
@@ -326,7 +331,7 @@ mod tests {
 
     #[test]
     fn deeper_holdings_take_less() {
-        for bits in [18, 23, 30] {
+        for bits in [6, 18, 23, 30] {
             let bytes: Vec<u64> = Holding::all().map(|h| h.bytes(bits)).collect();
             assert!(bytes.windows(2).all(|b| b[1] < b[0]), "{bits} bits: {bytes:?}");
         }

@@ -104,17 +104,19 @@ impl Proof {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let per_item = |n: usize| (n / self.batch.max(1)) as u32;
-        let mut out = self.key_digest.to_vec();
-        out.push(u8::from(self.inputs.is_none()));
         let inputs = self.inputs.as_deref().unwrap_or_default();
-        for n in [self.batch as u32, per_item(inputs.len()), per_item(self.logits.len())] {
-            out.extend_from_slice(&n.to_le_bytes());
-        }
-        put_blob(&mut out, &self.context);
-        put_i32s(&mut out, inputs);
-        put_i32s(&mut out, &self.logits);
-        put_blob(&mut out, &self.words);
-        codec::frame(Kind::Proof, &out)
+        let values = 4 * (inputs.len() + self.logits.len());
+        codec::frame_with(Kind::Proof, DIGEST + 1 + 12 + 16 + self.context.len() + values + self.words.len(), |out| {
+            out.extend_from_slice(&self.key_digest);
+            out.push(u8::from(self.inputs.is_none()));
+            for n in [self.batch as u32, per_item(inputs.len()), per_item(self.logits.len())] {
+                out.extend_from_slice(&n.to_le_bytes());
+            }
+            put_blob(out, &self.context);
+            put_i32s(out, inputs);
+            put_i32s(out, &self.logits);
+            put_blob(out, &self.words);
+        })
     }
 
     /// Reads a file's bytes.

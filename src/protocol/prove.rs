@@ -38,6 +38,9 @@ pub struct Session<C: Compute> {
 /// A proof up to stage 3: its end state, its digest, and its words.
 type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
 
+/// Witness rows that are committed together: what a backend holds for them is small beside the rows.
+pub(super) const ROWS: usize = 1 << 12;
+
 /// Attempts before a prover gives up; one fails with probability about 2^-230.
 const ATTEMPTS: u8 = 3;
 
@@ -112,10 +115,12 @@ impl<C: Compute> Session<C> {
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
     fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
         let statement = instance.transcript().squeeze("seed");
-        let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
-        let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt], &inputs];
+        let pieces: [&[u8]; 5] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt]];
+        // Some values at a time: a batch has many.
+        let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
+        let pieces = pieces.into_iter().map(|p| Zeroizing::new(p.to_vec()));
         let mut seed = [0; 32];
-        seed.copy_from_slice(&digest(pieces)[..32]);
+        seed.copy_from_slice(&digest(pieces.chain(values.map(Zeroizing::new)))[..32]);
         seed
     }
 
@@ -131,11 +136,14 @@ impl<C: Compute> Session<C> {
         let arch = self.key.architecture();
         let batch = inputs.len() / arch.inputs(0);
         instance::check_inputs(arch, inputs, batch.max(1))?;
-        let trace = Trace::run(&self.compute, &self.network, &self.matrices, inputs, batch)?;
-        let instance = Instance::new(&self.key, (!private).then_some(inputs), trace.logits(), context)?;
-        let lookups = Lookups::find(&self.compute, instance.plan(), arch, &trace, inputs)?;
+        let plan = Plan::new(arch, batch, private)?;
+        let mut trace = Trace::run(&self.compute, &self.network, &self.matrices, &plan, inputs)?;
+        let lookups = Lookups::find(&self.compute, &plan, arch, &trace, inputs)?;
+        let logits = trace.take_logits();
+        let instance = Instance::new(&self.key, (!private).then_some(inputs), &logits, context)?;
         let mut blinds = Blinds::new(seed(&instance));
         let bytes = self.run(&instance, inputs, &trace, &lookups, &mut blinds, &mut clock, |_| {})?;
+        drop((trace, lookups));
         let proof = Proof::new(&instance, bytes);
         Ok((proof, clock.finish()))
     }
@@ -191,10 +199,13 @@ impl<C: Compute> Session<C> {
         let values = witness_values(plan, arch, inputs, trace, lookups);
         let rows: Vec<&[i32]> = values.iter().flat_map(|(_, row)| row.chunks(arch.row_width)).collect();
         let first = blinds.reserve(Stream::Row, rows.len());
-        let row_blinds: Vec<Fr> = (0..rows.len() as u64).map(|n| blinds.at(Stream::Row, first + n)).collect();
-        for point in compute.commit_rows(self.generators.rows(), &rows, &row_blinds)? {
-            writer.point("row", &point);
+        let row_blinds = compute.map(rows.len(), |n| blinds.at(Stream::Row, first + n as u64));
+        for (rows, blinds) in rows.chunks(ROWS).zip(row_blinds.chunks(ROWS)) {
+            for point in compute.commit_rows(self.generators.rows(), rows, blinds)? {
+                writer.point("row", &point);
+            }
         }
+        drop((values, rows));
         let (alpha, beta) = (writer.challenge("alpha"), writer.challenge("beta"));
         let mut scope = Scope::new(instance, alpha, beta);
 
@@ -207,6 +218,7 @@ impl<C: Compute> Session<C> {
             let layers = Layers::new(compute, &denominators, &lookups.indices, self.holding)?;
             fraction_tree::prove(writer, products, layers, sum)
         })?;
+        drop(denominators);
         scope.set_leaf(tree.point);
 
         // The vectors that stages 3 and 4 share. The last layer's weights wait for γ.

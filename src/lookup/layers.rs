@@ -8,8 +8,8 @@
 //! | 0 | everything | nothing | `96·N` bytes |
 //! | `d ≥ 1` | layers `d..K` | layers `d−1 .. 0`, one at a time | `128·N/2^d` bytes |
 //!
-//! A layer that is larger than the peak allows is never whole: its first `d − 1 − max(k, 1)` rounds are summed over pieces, and
-//! only what is left after binding their challenges is held. A piece is made from the leaves, which are themselves
+//! A layer below `d − 1` is never whole: its first `d − 1 − k` rounds are summed over pieces, and only what is left after binding
+//! their challenges is held: tables of `N/2^d` entries, whatever the layer, so that one takes the place of another. A piece is made from the leaves, which are themselves
 //! `values[indices[i]]`: nothing but four bytes a leaf has to be kept. All depths give the same field elements, so the proof is
 //! the same byte for byte.
 //!
@@ -72,7 +72,7 @@ impl Holding {
 
     /// Rounds of a layer that are summed over pieces.
     fn streamed(self, layer: usize) -> usize {
-        self.depth.saturating_sub(1 + layer.max(1))
+        self.depth.saturating_sub(1 + layer)
     }
 }
 

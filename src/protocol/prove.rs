@@ -163,10 +163,11 @@ impl<C: Compute> Session<C> {
         clock.begin(Stage::Commit);
         let row_width = self.key.architecture().row_width;
         let mask = Mask::draw(&self.compute, blinds, row_width);
-        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle.
-        let (delta, body) = self.compute.join(
-            || mask.commit(&self.compute, self.generators.rows()),
+        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle. The body comes first, so
+        // that it stays on this thread: what it gives back is found again by the next proof.
+        let (body, delta) = self.compute.join(
             || self.body(instance, inputs, trace, lookups, blinds, clock, &prepare),
+            || mask.commit(&self.compute, self.generators.rows()),
         );
         let (delta, (body, digest, bytes)) = (delta?, body?);
         clock.begin(Stage::Opening);

@@ -10,7 +10,7 @@ use crate::model::{Architecture, Network};
 use crate::protocol::{Check, InstanceError, NoProgress, Session, VerifyError, VerifyingKey, commit};
 use crate::transcript::oracle::{self, Draw};
 use crate::transcript::{Tamper, Writer};
-use ark_ff::{Field, One, Zero};
+use ark_ff::{Field, One};
 
 const CONTEXT: &[u8] = b"attack";
 

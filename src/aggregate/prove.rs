@@ -50,7 +50,7 @@ impl<C: Compute> Session<C> {
     /// All stages but the opening. `prepare` sees the closing's channel before it is used.
     pub(super) fn leaf(
         &self,
-        prepared: &Prepared<'_>,
+        prepared: Prepared<'_>,
         blinds: &mut Blinds,
         clock: &mut Clock<'_>,
         prepare: impl FnOnce(&mut Writer<'_>),
@@ -58,7 +58,8 @@ impl<C: Compute> Session<C> {
         let (compute, instance) = (self.compute(), prepared.instance);
         let row_bits = log2_ceil(instance.key().architecture().row_width);
         clock.begin(Stage::Commit);
-        let (body, digest, mut words) = self.body(prepared, blinds, clock, &|_| {})?;
+        let (body, digest, mut words) = self.body(&prepared, blinds, clock, &|_| {})?;
+        drop(prepared);
         let mut writer = Writer::new(leaf_transcript(&digest), 2 * row_bits, blinds, compute)?;
         prepare(&mut writer);
 

@@ -1,5 +1,6 @@
 //! Arguments. Names are fixed: scripts rely on them.
 
+use super::memory;
 use crate::protocol::key::Profile;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -122,8 +123,9 @@ pub(super) struct Commit {
 pub(super) struct Prove {
     /// The network
     pub(super) network: PathBuf,
-    /// .npy, IDX, PNG, PGM or JSON; - is standard input
-    pub(super) input: PathBuf,
+    /// .npy, IDX, PNG, PGM or JSON, or folders of them; - is standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub(super) inputs: Vec<PathBuf>,
     /// The proof to write
     #[arg(short, long, value_name = "OUT.proof")]
     pub(super) output: PathBuf,
@@ -136,12 +138,15 @@ pub(super) struct Prove {
     /// A nonce or other data that the proof is bound to, in hexadecimal
     #[arg(long, value_name = "HEX")]
     pub(super) context: Option<String>,
-    /// Prove all inputs of the file in one proof
+    /// Prove many inputs together: in one proof, or in as few as the memory allows (OUT-1-of-3.proof ..)
     #[arg(long)]
     pub(super) batch: bool,
     /// Leave the opening to `zktern aggregate`; what is written is secret until then
     #[arg(long)]
     pub(super) defer: bool,
+    /// Memory that may be used, as 512MiB, 2GB or bytes (default: what is available, where the system tells)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub(super) memory: Option<u64>,
     /// Reproducible blinds from a number; the result hides NOTHING
     #[arg(long, value_name = "N")]
     pub(super) insecure_seed: Option<u64>,
@@ -194,6 +199,9 @@ pub(super) struct Estimate {
     /// Inputs in one proof
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) count: usize,
+    /// Memory that may be used, as 512MiB, 2GB or bytes (default: as much as the fastest way takes)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub(super) memory: Option<u64>,
 }
 
 #[derive(ClapArgs, Debug)]

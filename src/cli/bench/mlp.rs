@@ -10,8 +10,10 @@ use super::super::output::{model_keys, size, stages};
 use super::book::{Book, Target, Times, rounded, time};
 use super::memory::{self, Peak};
 use super::{Compute, Failure};
+use crate::lookup::layers::Holding;
 use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
+use crate::protocol::memory::Memory;
 use crate::protocol::plan::MAX_BATCH;
 use crate::protocol::witness::{Lookups, Trace};
 use crate::protocol::{Mode, NoProgress, Plan, Session, key};
@@ -127,7 +129,9 @@ fn network<C: Compute + Clone>(
     for batch in &args.count {
         let inputs = random::inputs(network, *batch, 2);
         let plan = Plan::new(&arch, *batch, false)?;
-        let bytes = estimate::host_bytes(&plan, &arch, network.non_zeros());
+        let threads = rayon::current_num_threads();
+        let model = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads };
+        let bytes = model.bytes(*batch, *batch, Holding::ALL)? as f64;
         memory::require(bytes, &format!("{} with {batch} inputs", network.name), "use a smaller --count")?;
         let start = Instant::now();
         let expected = network.logits(&inputs);
@@ -206,7 +210,7 @@ fn floor<C: Compute>(
     units: &Units,
 ) -> Result<f64, Failure> {
     let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<Vec<_>, _>>()?;
-    let trace = Trace::run(compute, network, &matrices, inputs, plan.batch)?;
+    let trace = Trace::run(compute, network, &matrices, plan, inputs)?;
     let lookups = Lookups::find(compute, plan, arch, &trace, inputs)?;
     let count = |values: &[i32]| values.iter().filter(|v| **v != 0).count();
     let split = |b: &usize| plan.modes.get(*b) == Some(&Mode::Split);

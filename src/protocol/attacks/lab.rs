@@ -180,7 +180,8 @@ impl Lab {
         *self.session.compute().shifts.lock().unwrap() = (instance.plan().tables.clone(), shifts.to_vec());
         let mut blinds = Blinds::new([9; 32]);
         let prepare = |w: &mut Writer<'_>| w.tamper = Some(hook());
-        let Witness { inputs, trace, lookups } = witness;
+        let Witness { inputs, trace, lookups } = witness.clone();
+        let inputs = &inputs;
         let prepared = Prepared { instance, inputs, trace, lookups };
         self.session.run(&prepared, &mut blinds, &mut Clock::start(&NoProgress), prepare).unwrap()
     }

@@ -24,6 +24,7 @@
 //! `cli` (default: the command line), `prover` (prover and compute backends). Without features the crate is the verifier alone:
 //! no threads, no backend.
 
+pub mod aggregate;
 pub mod algebra;
 #[cfg(feature = "cli")]
 pub mod cli;

@@ -44,6 +44,8 @@ pub(super) enum Command {
     Commit(Commit),
     /// Prove what a network outputs for an input
     Prove(Prove),
+    /// Many deferred proofs (prove --defer) as one, with one opening
+    Aggregate(Aggregate),
     /// Check a proof
     Verify(Verify),
     /// What a file holds: shapes, densities, bounds, tables, digests, sizes
@@ -137,6 +139,28 @@ pub(super) struct Prove {
     /// Prove all inputs of the file in one proof
     #[arg(long)]
     pub(super) batch: bool,
+    /// Leave the opening to `zktern aggregate`; what is written is secret until then
+    #[arg(long)]
+    pub(super) defer: bool,
+    /// Reproducible blinds from a number; the result hides NOTHING
+    #[arg(long, value_name = "N")]
+    pub(super) insecure_seed: Option<u64>,
+}
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Aggregate {
+    /// Deferred proofs, of one model or of several with rows of equal width
+    #[arg(required = true)]
+    pub(super) proofs: Vec<PathBuf>,
+    /// The verifying keys of their models: nothing is written before it is checked
+    #[arg(long, required = true, value_name = "NET.vk")]
+    pub(super) key: Vec<PathBuf>,
+    /// The proof to write
+    #[arg(short, long, value_name = "ALL.proof")]
+    pub(super) output: PathBuf,
+    /// Merge without opening: the result is to be aggregated further, and secret until then
+    #[arg(long)]
+    pub(super) defer: bool,
     /// Reproducible blinds from a number; the result hides NOTHING
     #[arg(long, value_name = "N")]
     pub(super) insecure_seed: Option<u64>,
@@ -146,9 +170,9 @@ pub(super) struct Prove {
 pub(super) struct Verify {
     /// The proof
     pub(super) proof: PathBuf,
-    /// The verifying key
-    #[arg(long, value_name = "NET.vk")]
-    pub(super) key: PathBuf,
+    /// The verifying key; several for an aggregate of several models
+    #[arg(long, required = true, value_name = "NET.vk")]
+    pub(super) key: Vec<PathBuf>,
     /// The input that the proof must be about
     #[arg(long)]
     pub(super) input: Option<PathBuf>,

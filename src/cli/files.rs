@@ -49,6 +49,16 @@ const SMALL: u64 = 16 << 20;
 /// First bytes of a payload that say how long it must be: an architecture, or a proof's counts.
 const HEAD: u64 = 1 << 14;
 
+/// What a file is, from its first bytes; a pipe, which can be read but once, keeps them.
+pub(super) fn kind(path: &Path) -> Result<Option<Kind>, Failure> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(|e| cannot("read", path, &e))?;
+    if file.metadata().is_ok_and(|m| m.is_file()) {
+        file.take(codec::PREFIX as u64).read_to_end(&mut bytes).map_err(|e| cannot("read", path, &e))?;
+    }
+    Ok(codec::kind_of(&bytes))
+}
+
 /// Reads one of our files whole, after its first bytes have said that it is the right kind and length.
 pub(super) fn read(path: &Path, kind: Kind) -> Result<Vec<u8>, Failure> {
     read_after(path, kind, |_| Ok(None))

@@ -1,8 +1,9 @@
 //! `inspect`: what a file holds.
 
-use super::files;
 use super::output::{Output, size};
 use super::{Failure, args};
+use super::{aggregate, files};
+use crate::aggregate::{Aggregate, Deferred};
 use crate::model::codec::{self, Kind};
 use crate::model::{Architecture, Network, import, ranges};
 use crate::protocol::key::hex;
@@ -22,6 +23,10 @@ pub(super) fn run(args: &args::Inspect, out: &Output) -> Result<(), Failure> {
             json!({ "kind": "secret", "digest": hex(secret.digest()) })
         }
         Some(Kind::Proof) => proof(&Proof::from_bytes(&bytes, &name)?, bytes.len(), out),
+        Some(Kind::Aggregate) => aggregate::inspect(&Aggregate::from_bytes(&bytes, &name)?, "aggregate", bytes.len(), out),
+        Some(Kind::Deferred) => {
+            aggregate::inspect(&Deferred::from_bytes(&bytes, &name)?.parts, "deferred", bytes.len(), out)
+        }
         None => network(&import::safetensors(&bytes, &name)?, out)?,
     };
     out.line(format!("file       {}", size(bytes.len())));

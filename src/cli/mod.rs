@@ -7,6 +7,7 @@
 //! | 2 | unusable arguments or malformed file |
 //! | 3 | the machine could not (out of memory, disk full, no such device) |
 
+mod aggregate;
 mod args;
 mod bench;
 mod commit;
@@ -183,6 +184,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Import(a) => commit::import(a, out),
         Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
         Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),
+        Command::Aggregate(a) => on_device(common, aggregate::Run { args: a, out }),
         Command::Verify(a) => verify::run(a, out),
         Command::Inspect(a) => inspect::run(a, out),
         Command::Estimate(a) => estimate::run(a, out),

@@ -68,6 +68,9 @@ impl OnDevice for Prove<'_> {
                 files::name(&args.input)
             )));
         }
+        if args.defer {
+            return super::aggregate::defer(&session, &inputs, &context, args, out);
+        }
         let entropy = entropy(args.insecure_seed, "proof", out)?;
         let (_, infer) = timed_inference(session.network(), &inputs);
         let made = make(&session, &inputs, args.private_input, &context, &entropy, out)?;

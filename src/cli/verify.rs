@@ -1,8 +1,8 @@
 //! `verify`: needs the proof, the verifying key, and nothing else that the prover chose.
 
-use super::files;
 use super::output::{Output, human, seconds};
-use super::{Failure, args};
+use super::{Failure, aggregate, args, files};
+use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::protocol::key::hex;
 use serde_json::json;
@@ -10,7 +10,20 @@ use std::time::Instant;
 
 /// `zktern verify`.
 pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
-    let key = files::read_key(&args.key)?;
+    match files::kind(&args.proof)? {
+        Some(Kind::Aggregate) => return aggregate::verify(args, out),
+        Some(Kind::Deferred) => {
+            return Err(Failure::invalid(format!(
+                "{}: NOT VALID: it is a deferred proof, whose opening is still to be made; run zktern aggregate",
+                files::name(&args.proof)
+            )));
+        }
+        _ => {}
+    }
+    let [key] = &*args.key else {
+        return Err(Failure::usage(format!("--key is given {} times, expected once: this is one proof", args.key.len())));
+    };
+    let key = files::read_key(key)?;
     let (proof, proof_bytes) = files::read_proof(&args.proof, &key)?;
     let arch = key.architecture();
     let context = files::context(args.context.as_deref())?;
@@ -39,9 +52,7 @@ pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
     let time = start.elapsed();
     out.line(format!("VALID      in {}", human(time)));
     out.line(format!("model      {} ({:?})", key.short_digest(), arch.widths));
-    let ternary =
-        if key.is_ternary() { "proved to be -1, 0 or 1" } else { "not proved to be ternary (commit --prove-ternary)" };
-    out.line(format!("weights    hidden, {ternary}"));
+    out.line(format!("weights    hidden, {}", ternary_words(key.is_ternary())));
     match &proof.inputs {
         None => out.line(format!("input      hidden, {} of {} values", proof.batch, arch.inputs(0))),
         Some(x) => {
@@ -61,6 +72,11 @@ pub(super) fn run(args: &args::Verify, out: &Output) -> Result<(), Failure> {
     });
     out.document(&document);
     Ok(())
+}
+
+/// What is known about weights.
+pub(super) const fn ternary_words(proved: bool) -> &'static str {
+    if proved { "proved to be -1, 0 or 1" } else { "not proved to be ternary (commit --prove-ternary)" }
 }
 
 /// The first values, and a digest of all when there are many.

@@ -4,7 +4,8 @@
 //! ([`Form`]). Every formula of the protocol that updates a claim is written ONCE, for any [`Claim`].
 
 use super::generators::Generators;
-use crate::algebra::{Fr, g1::Point};
+use crate::algebra::{Fr, eq, g1::Point, msm};
+use ark_ff::Zero;
 use std::ops::{Add, Mul, Sub};
 
 /// Affine arithmetic with public coefficients: all that may be done with a hidden scalar without a proof.
@@ -67,11 +68,22 @@ impl Claim for Hidden {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PointId(u32);
 
-/// All points that a verification speaks of: G, H, the row generators, the key's rows, then the proof's points.
+/// The rows of a verifying key in a [`PointTable`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRows(u32);
+
+impl KeyRows {
+    /// Row `n` of the key.
+    #[must_use]
+    pub const fn row(self, n: usize) -> PointId {
+        PointId(self.0 + n as u32)
+    }
+}
+
+/// All points that a verification speaks of: G, H, the row generators, the rows of keys, then the proof's points.
 #[derive(Clone, Debug)]
 pub struct PointTable {
     points: Vec<Point>,
-    row_generators: usize,
 }
 
 impl PointTable {
@@ -80,26 +92,26 @@ impl PointTable {
     /// `H`, the base of blinds.
     pub const H: PointId = PointId(1);
 
-    /// A table with the generators and the rows of a key.
+    /// A table with the generators.
     #[must_use]
-    pub fn new(generators: &Generators, key_rows: &[Point]) -> Self {
-        let mut points = Vec::with_capacity(2 + generators.rows().len() + key_rows.len() + 1024);
+    pub fn new(generators: &Generators) -> Self {
+        let mut points = Vec::with_capacity(2 + generators.rows().len() + 1024);
         points.extend([Generators::g(), Generators::h()]);
         points.extend_from_slice(generators.rows());
-        points.extend_from_slice(key_rows);
-        Self { points, row_generators: generators.rows().len() }
+        Self { points }
+    }
+
+    /// Appends the rows of a key.
+    pub fn push_key(&mut self, rows: &[Point]) -> KeyRows {
+        let first = self.points.len() as u32;
+        self.points.extend_from_slice(rows);
+        KeyRows(first)
     }
 
     /// The row generator `G_j`.
     #[must_use]
     pub const fn generator(&self, j: usize) -> PointId {
         PointId(2 + j as u32)
-    }
-
-    /// Row `n` of the key.
-    #[must_use]
-    pub const fn key_row(&self, n: usize) -> PointId {
-        PointId((2 + self.row_generators + n) as u32)
     }
 
     /// Appends a point of the proof.
@@ -115,17 +127,37 @@ impl PointTable {
     }
 }
 
+/// `factor·Σ_{i<count} eq(point, i)·P[first + i·stride]`: a combination of many rows in a few words.
+#[derive(Clone, Debug)]
+struct Run {
+    first: PointId,
+    stride: usize,
+    count: usize,
+    point: Vec<Fr>,
+    factor: Fr,
+}
+
+impl Run {
+    /// Its terms, `factor` times.
+    fn terms(&self, factor: Fr) -> impl Iterator<Item = (PointId, Fr)> {
+        let id = |i: usize| PointId(self.first.0 + (i * self.stride) as u32);
+        let table = eq::scaled_table(&self.point, factor * self.factor);
+        table.into_iter().take(self.count).enumerate().map(move |(i, k)| (id(i), k))
+    }
+}
+
 /// The verifier's side of `[v]`: `Σ coefficient·point`. Terms may repeat a point.
 #[derive(Clone, Debug, Default)]
 pub struct Form {
     terms: Vec<(PointId, Fr)>,
+    runs: Vec<Run>,
 }
 
 impl Form {
     /// The empty form, a commitment to zero.
     #[must_use]
     pub const fn zero() -> Self {
-        Self { terms: Vec::new() }
+        Self { terms: Vec::new(), runs: Vec::new() }
     }
 
     /// One point.
@@ -137,13 +169,19 @@ impl Form {
     /// `coefficient·point`.
     #[must_use]
     pub fn term(id: PointId, coefficient: Fr) -> Self {
-        Self { terms: vec![(id, coefficient)] }
+        Self { terms: vec![(id, coefficient)], runs: Vec::new() }
     }
 
     /// `value·G + blind·H`.
     #[must_use]
     pub fn commitment(value: Fr, blind: Fr) -> Self {
-        Self { terms: vec![(PointTable::G, value), (PointTable::H, blind)] }
+        Self { terms: vec![(PointTable::G, value), (PointTable::H, blind)], runs: Vec::new() }
+    }
+
+    /// `factor·Σ_{i<count} eq(point, i)·P[first + i·stride]`.
+    #[must_use]
+    pub fn run(first: PointId, stride: usize, count: usize, point: &[Fr], factor: Fr) -> Self {
+        Self { terms: Vec::new(), runs: vec![Run { first, stride, count, point: point.to_vec(), factor }] }
     }
 
     /// Appends a term.
@@ -151,13 +189,31 @@ impl Form {
         self.terms.push((id, coefficient));
     }
 
+    /// Adds `factor` times another form.
+    pub fn add_scaled(&mut self, factor: Fr, other: &Self) {
+        self.terms.extend(other.terms.iter().map(|(id, k)| (*id, factor * k)));
+        self.runs.extend(other.runs.iter().map(|run| Run { factor: factor * run.factor, ..run.clone() }));
+    }
+
     /// Adds `factor` times this form to dense coefficients, one per point of the table.
     pub fn accumulate(&self, factor: Fr, coefficients: &mut [Fr]) {
-        for (id, k) in &self.terms {
+        let mut add = |id: PointId, k: Fr| {
             if let Some(c) = coefficients.get_mut(id.0 as usize) {
-                *c += factor * k;
+                *c += k;
             }
-        }
+        };
+        self.terms.iter().for_each(|(id, k)| add(*id, factor * k));
+        self.runs.iter().flat_map(|run| run.terms(factor)).for_each(|(id, k)| add(id, k));
+    }
+
+    /// Whether the sum is the identity.
+    #[must_use]
+    pub fn is_identity(&self, table: &PointTable) -> bool {
+        let runs = self.runs.iter().flat_map(|run| run.terms(Fr::from(1u64)));
+        let terms = self.terms.iter().copied().chain(runs);
+        let (points, scalars): (Vec<_>, Vec<_>) =
+            terms.filter_map(|(id, k)| table.points.get(id.0 as usize).map(|p| (*p, k))).unzip();
+        msm::msm(&points, &scalars).is_zero()
     }
 }
 
@@ -165,15 +221,15 @@ impl Add for Form {
     type Output = Self;
     fn add(mut self, mut other: Self) -> Self {
         self.terms.append(&mut other.terms);
+        self.runs.append(&mut other.runs);
         self
     }
 }
 
 impl Sub for Form {
     type Output = Self;
-    fn sub(mut self, other: Self) -> Self {
-        self.terms.extend(other.terms.into_iter().map(|(id, k)| (id, -k)));
-        self
+    fn sub(self, other: Self) -> Self {
+        self + other * -Fr::from(1u64)
     }
 }
 
@@ -181,6 +237,7 @@ impl Mul<Fr> for Form {
     type Output = Self;
     fn mul(mut self, factor: Fr) -> Self {
         self.terms.iter_mut().for_each(|(_, k)| *k *= factor);
+        self.runs.iter_mut().for_each(|run| run.factor *= factor);
         self
     }
 }

@@ -7,7 +7,7 @@
 //! What a "vector" is differs by side. The prover holds its values and the blinds of its chunks ([`Combined`]); the verifier
 //! holds, for every chunk, the linear combination of committed rows that it stands for ([`RowCombination`]).
 
-use super::claim::PointId;
+use super::claim::Form;
 use super::sigma::Product;
 use crate::algebra::{Fr, eq};
 
@@ -127,11 +127,11 @@ impl std::fmt::Debug for Combined {
     }
 }
 
-/// The verifier's side of a vector: for every chunk the rows whose combination commits to it.
+/// The verifier's side of a vector.
 #[derive(Clone, Debug, Default)]
 pub struct RowCombination {
-    /// Rows and coefficients, by chunk.
-    pub chunks: Vec<Vec<(PointId, Fr)>>,
+    /// For every chunk the combination of rows that commits to it.
+    pub chunks: Vec<Form>,
 }
 
 /// The end state of a proof before stage 4: everything that is still to be shown.

@@ -19,5 +19,5 @@ pub mod generators;
 pub mod opening;
 pub mod sigma;
 
-pub use claim::{Claim, Form, Hidden, PointId, PointTable};
+pub use claim::{Claim, Form, Hidden, KeyRows, PointId, PointTable};
 pub use generators::{Generators, Pedersen};

@@ -27,10 +27,10 @@ pub struct Opening<C, R> {
 }
 
 /// `Σ_i ρ^i·claim_i`.
-fn combine<C: Claim, V>(bodies: &[Body<C, V>], rho: Fr) -> Option<C> {
+fn combine<'a, C: Claim + 'a>(claims: impl Iterator<Item = &'a C>, rho: Fr) -> Option<C> {
     let mut power = Fr::one();
     let mut total = None;
-    for (claim, _) in bodies.iter().flat_map(|b| &b.claims) {
+    for claim in claims {
         let term = claim.clone() * power;
         total = Some(match total {
             None => term,
@@ -49,7 +49,7 @@ pub fn verify(
     row_bits: usize,
 ) -> Result<Opening<Form, Form>, VerifyError> {
     let rho = reader.challenge("rho");
-    let e = combine(bodies, rho).unwrap_or_default();
+    let e = combine(bodies.iter().flat_map(|b| &b.claims).map(|(claim, _)| claim), rho).unwrap_or_default();
     let (value, point) = sumcheck::verify_plain(reader, points, row_bits, e)?;
     let mut row = Form::zero();
     let mut power = Fr::one();
@@ -68,16 +68,35 @@ pub fn verify(
             power *= rho;
         }
         for (vector, factors) in body.vectors.iter().zip(&factors) {
-            for (rows, factor) in vector.chunks.iter().zip(factors) {
-                rows.iter().for_each(|(id, k)| row.push(*id, *factor * k));
-            }
+            vector.chunks.iter().zip(factors).for_each(|(rows, factor)| row.add_scaled(*factor, rows));
         }
     }
     Ok(Opening { value, point, row })
 }
 
+/// Reads the reduction of openings at different points to one point; the result's row is one factor per opening, by which its
+/// row counts.
+pub fn verify_merge<R>(
+    reader: &mut Reader<'_>,
+    points: &mut PointTable,
+    openings: &[Opening<Form, R>],
+    row_bits: usize,
+) -> Result<Opening<Form, Vec<Fr>>, VerifyError> {
+    let rho = reader.challenge("rho");
+    let e = combine(openings.iter().map(|o| &o.value), rho).unwrap_or_default();
+    let (value, point) = sumcheck::verify_plain(reader, points, row_bits, e)?;
+    let mut power = Fr::one();
+    let mut factor = |o: &Opening<Form, R>| {
+        let factor = power * eq::masked(&o.point, &point, 1 << row_bits);
+        power *= rho;
+        factor
+    };
+    let row = openings.iter().map(&mut factor).collect();
+    Ok(Opening { value, point, row })
+}
+
 #[cfg(feature = "prover")]
-pub use prover::{Row, prove};
+pub use prover::{Row, prove, prove_merge};
 
 #[cfg(feature = "prover")]
 mod prover {
@@ -148,8 +167,38 @@ mod prover {
         row_bits: usize,
     ) -> Result<Opening<Hidden, Row>, ProveError> {
         let rho = writer.challenge("rho");
-        let e = combine(bodies, rho).ok_or(ProveError::Internal("nothing to open"))?;
-        let groups = groups(bodies, rho, row_bits);
+        let e = combine(bodies.iter().flat_map(|b| &b.claims).map(|(claim, _)| claim), rho);
+        reduce(writer, compute, e, &groups(bodies, rho, row_bits), row_bits)
+    }
+
+    /// Proves the reduction of openings at different points to one point.
+    pub fn prove_merge<C: Compute>(
+        writer: &mut Writer<'_>,
+        compute: &C,
+        openings: &[Opening<Hidden, Row>],
+        row_bits: usize,
+    ) -> Result<Opening<Hidden, Row>, ProveError> {
+        let rho = writer.challenge("rho");
+        let e = combine(openings.iter().map(|o| &o.value), rho);
+        let powers = std::iter::successors(Some(Fr::one()), |power| Some(*power * rho));
+        let powers: Vec<Fr> = powers.take(openings.len()).collect();
+        let groups = compute.map(openings.len(), |i| {
+            let Opening { point, row, .. } = &openings[i];
+            let values = row.values.iter().map(|v| powers[i] * v).collect();
+            Group { column: point, width: 1 << row_bits, values, blind: powers[i] * row.blind }
+        });
+        reduce(writer, compute, e, &groups, row_bits)
+    }
+
+    /// Takes the claim `e` that the groups' functionals sum to `e` to one point.
+    fn reduce<C: Compute>(
+        writer: &mut Writer<'_>,
+        compute: &C,
+        e: Option<Hidden>,
+        groups: &[Group<'_>],
+        row_bits: usize,
+    ) -> Result<Opening<Hidden, Row>, ProveError> {
+        let e = e.ok_or(ProveError::Internal("nothing to open"))?;
         let (width, count) = (1usize << row_bits, groups.len());
         // Column bits on top, group number below: binding the top variables leaves one value per group.
         let columns: Vec<Vec<Fr>> = compute.map(count, |g| eq::table(groups[g].column));

@@ -30,6 +30,18 @@ pub struct Product<C> {
     pub z: C,
 }
 
+/// Words of a batch of `products` products and the proof of knowledge.
+#[must_use]
+pub const fn words(products: usize) -> usize {
+    8 * products + 3
+}
+
+/// Words that an opening of a row of `row_width` entries adds.
+#[must_use]
+pub const fn opening_words(row_width: usize) -> usize {
+    row_width + 4
+}
+
 /// `Σ_i ε^i·claim_i` over everything sent.
 fn knowledge<'a, C: Claim + 'a>(zero: C, sent: impl Iterator<Item = &'a C>, epsilon: Fr) -> C {
     let mut power = Fr::one();
@@ -40,13 +52,13 @@ fn knowledge<'a, C: Claim + 'a>(zero: C, sent: impl Iterator<Item = &'a C>, epsi
     })
 }
 
-/// Reads the batch and returns the checks: every form must be the identity.
+/// Reads the batch and returns the checks: every form must be the identity. Without an opening its messages are not there.
 pub fn verify(
     reader: &mut Reader<'_>,
     points: &mut PointTable,
     products: &[&Product<Form>],
     sent: &[&Form],
-    opening: &Opening<Form, Form>,
+    opening: Option<&Opening<Form, Form>>,
 ) -> Result<Vec<(Check, Form)>, VerifyError> {
     let epsilon = reader.challenge("epsilon");
     let pok = knowledge(Form::zero(), sent.iter().copied().chain(reader.sent()), epsilon);
@@ -54,8 +66,10 @@ pub fn verify(
     for _ in products {
         first.push([reader.point("A", points)?, reader.point("B", points)?, reader.point("D", points)?].map(Form::point));
     }
-    let delta = Form::point(reader.point("Delta", points)?);
-    let e = Form::point(reader.point("E", points)?);
+    let masked = match opening {
+        Some(opening) => Some((opening, reader.point("Delta", points)?, reader.point("E", points)?)),
+        None => None,
+    };
     let k = Form::point(reader.point("K", points)?);
     let c = reader.challenge("c");
     let mut checks = Vec::with_capacity(3 * products.len() + 3);
@@ -70,17 +84,19 @@ pub fn verify(
         checks.push((check, b + y * c - Form::commitment(z[2], z[3])));
         checks.push((check, d + claimed * c - x * z[2] - blind));
     }
-    let width = 1usize << opening.point.len();
-    let mut z = Vec::with_capacity(width);
-    for _ in 0..width {
-        z.push(reader.field("open")?);
+    if let Some((opening, delta, e)) = masked {
+        let width = 1usize << opening.point.len();
+        let mut z = Vec::with_capacity(width);
+        for _ in 0..width {
+            z.push(reader.field("open")?);
+        }
+        let (row_blind, value_blind) = (reader.field("open")?, reader.field("open")?);
+        let mut row = Form::point(delta) + opening.row.clone() * c - Form::term(PointTable::H, row_blind);
+        z.iter().enumerate().for_each(|(j, z)| row.push(points.generator(j), -*z));
+        checks.push((Check::OpeningRow, row));
+        let at_t = mle::inner_product(&eq::table(&opening.point), &z);
+        checks.push((Check::OpeningValue, Form::point(e) + opening.value.clone() * c - Form::commitment(at_t, value_blind)));
     }
-    let (row_blind, value_blind) = (reader.field("open")?, reader.field("open")?);
-    let mut row = delta + opening.row.clone() * c - Form::term(PointTable::H, row_blind);
-    z.iter().enumerate().for_each(|(j, z)| row.push(points.generator(j), -*z));
-    checks.push((Check::OpeningRow, row));
-    let at_t = mle::inner_product(&eq::table(&opening.point), &z);
-    checks.push((Check::OpeningValue, e + opening.value.clone() * c - Form::commitment(at_t, value_blind)));
     let (k0, k1) = (reader.field("pok")?, reader.field("pok")?);
     checks.push((Check::Knowledge, k + pok * c - Form::commitment(k0, k1)));
     Ok(checks)
@@ -128,33 +144,38 @@ mod prover {
         }
     }
 
-    /// Proves the batch.
+    /// Proves the batch, with the opening and the mask and its commitment, where there is one.
     pub fn prove<C: Compute>(
         writer: &mut Writer<'_>,
         compute: &C,
         blinds: &mut Blinds,
         products: &[&Product<Hidden>],
         sent: &[&Hidden],
-        opening: &Opening<Hidden, Row>,
-        (mask, delta): (&Mask, &Point),
+        opening: Option<(&Opening<Hidden, Row>, &Mask, &Point)>,
     ) -> Result<(), ProveError> {
         let epsilon = writer.challenge("epsilon");
         let pok = knowledge(Hidden::default(), sent.iter().copied().chain(writer.sent()), epsilon);
         let secrets: Vec<[Fr; 5]> = products.iter().map(|_| blinds.draw_array(Stream::Product)).collect();
         let [k0, k1] = blinds.draw_array(Stream::Knowledge);
-        let masked = mle::inner_product(&eq::table(&opening.point), &mask.delta);
         let mut pairs = Vec::with_capacity(3 * products.len() + 2);
         for (p, b) in products.iter().zip(&secrets) {
             pairs.extend([(b[0], b[1]), (b[2], b[3]), (b[2] * p.x.value, b[2] * p.x.blind + b[4])]);
         }
-        pairs.extend([(masked, mask.value_blind), (k0, k1)]);
+        pairs.push((k0, k1));
+        pairs.extend(
+            opening
+                .map(|(opening, mask, _)| (mle::inner_product(&eq::table(&opening.point), &mask.delta), mask.value_blind)),
+        );
         let first = compute.commit_scalars(&pairs)?;
         let (of_products, rest) = first.split_at(3 * products.len());
         for (i, point) in of_products.iter().enumerate() {
             writer.point(["A", "B", "D"][i % 3], point);
         }
-        writer.point("Delta", delta);
-        rest.iter().zip(["E", "K"]).for_each(|(point, label)| writer.point(label, point));
+        if let (Some((.., delta)), Some(e)) = (opening, rest.get(1)) {
+            writer.point("Delta", delta);
+            writer.point("E", e);
+        }
+        writer.point("K", &rest[0]);
         let c = writer.challenge("c");
         for (Product { x, y, z, .. }, b) in products.iter().zip(&secrets) {
             let responses = [
@@ -166,11 +187,13 @@ mod prover {
             ];
             responses.iter().for_each(|r| writer.field("z", r));
         }
-        for (delta, w) in mask.delta.iter().zip(&opening.row.values) {
-            writer.field("open", &(*delta + c * w));
+        if let Some((opening, mask, _)) = opening {
+            for (delta, w) in mask.delta.iter().zip(&opening.row.values) {
+                writer.field("open", &(*delta + c * w));
+            }
+            writer.field("open", &(mask.row_blind + c * opening.row.blind));
+            writer.field("open", &(mask.value_blind + c * opening.value.blind));
         }
-        writer.field("open", &(mask.row_blind + c * opening.row.blind));
-        writer.field("open", &(mask.value_blind + c * opening.value.blind));
         writer.field("pok", &(k0 + c * pok.value));
         writer.field("pok", &(k1 + c * pok.blind));
         Ok(())

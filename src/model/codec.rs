@@ -20,13 +20,19 @@ pub enum Kind {
     Secret,
     /// A proof, `.proof`.
     Proof,
+    /// Many proofs with one opening, `.proof`.
+    Aggregate,
+    /// Proofs whose opening is still to be made, with the secret that opens them.
+    Deferred,
 }
 
-const KINDS: [(Kind, u8, &str, u32); 4] = [
+const KINDS: [(Kind, u8, &str, u32); 6] = [
     (Kind::Model, b'M', "network (.tern)", 1),
     (Kind::VerifyingKey, b'V', "verifying key (.vk)", 1),
     (Kind::Secret, b'S', "prover's secret (.key)", 1),
     (Kind::Proof, b'P', "proof (.proof)", 1),
+    (Kind::Aggregate, b'A', "aggregate (.proof)", 1),
+    (Kind::Deferred, b'D', "deferred proof (.deferred)", 1),
 ];
 
 const MAGIC: &[u8; 6] = b"zktern";

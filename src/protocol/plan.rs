@@ -7,7 +7,8 @@
 //! for every block and `r_b` the `⌈log2 n_out⌉` before them. The tail repeats the zero pattern of the first block's table.
 
 use super::errors::InstanceError;
-use crate::algebra::{Fr, eq, mle::log2_ceil};
+use crate::algebra::{Fr, eq, fr::WORD, mle::log2_ceil};
+use crate::commit::sigma;
 use crate::lookup::Table;
 use crate::model::Architecture;
 use crate::model::architecture::{MAX_TABLE_BITS, MAX_TABLE_ENTRIES};
@@ -255,13 +256,17 @@ impl Plan {
         crate::lookup::fraction_tree::scalars(self.lookup_bits) + 1 + crate::linear::scalars(self.linear_bits)
     }
 
+    /// Words of a proof without its opening: rows, scalars of stages 1 to 3, rounds of stage 4, sigma protocols.
+    #[must_use]
+    pub fn leaf_words(&self, arch: &Architecture) -> usize {
+        let rounds = 2 * log2_ceil(arch.row_width);
+        self.witness_rows(arch) + self.body_scalars() + rounds + sigma::words(self.products())
+    }
+
     /// Bytes of the proof: 32 for every point and scalar.
     #[must_use]
     pub fn proof_bytes(&self, arch: &Architecture) -> usize {
-        let row_bits = log2_ceil(arch.row_width);
-        let points = self.witness_rows(arch) + self.body_scalars() + 2 * row_bits + 3 * self.products() + 3;
-        let scalars = 5 * self.products() + arch.row_width + 4;
-        32 * (points + scalars)
+        WORD * (self.leaf_words(arch) + sigma::opening_words(arch.row_width))
     }
 }
 

@@ -72,7 +72,7 @@ impl StageTimes {
 }
 
 /// Measures stages and announces them.
-pub(super) struct Clock<'a> {
+pub(crate) struct Clock<'a> {
     progress: &'a dyn Progress,
     stage: Stage,
     since: Instant,
@@ -80,19 +80,19 @@ pub(super) struct Clock<'a> {
 }
 
 impl<'a> Clock<'a> {
-    pub(super) fn start(progress: &'a dyn Progress) -> Self {
+    pub(crate) fn start(progress: &'a dyn Progress) -> Self {
         progress.begin(Stage::Witness);
         Self { progress, stage: Stage::Witness, since: Instant::now(), times: StageTimes::default() }
     }
 
-    pub(super) fn begin(&mut self, stage: Stage) {
+    pub(crate) fn begin(&mut self, stage: Stage) {
         let now = Instant::now();
         self.times.times[self.stage as usize] += now - self.since;
         (self.stage, self.since) = (stage, now);
         self.progress.begin(stage);
     }
 
-    pub(super) fn finish(mut self) -> StageTimes {
+    pub(crate) fn finish(mut self) -> StageTimes {
         self.begin(Stage::Close);
         self.times
     }

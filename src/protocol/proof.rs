@@ -59,17 +59,7 @@ impl Proof {
             let (found, expected) = (hex(&self.context), hex(context));
             return Err(InstanceError::OtherContext { found, expected }.into());
         }
-        // The file repeats what the key says; a file that says anything else is refused, so that nobody is told a wrong count.
-        let arch = key.architecture();
-        let count = |what, found: usize, width: usize| {
-            let expected = self.batch.saturating_mul(width);
-            if found == expected { Ok(()) } else { Err(InstanceError::Count { batch: self.batch, what, found, expected }) }
-        };
-        count("outputs", self.logits.len(), arch.logits())?;
-        if let Some(inputs) = &self.inputs {
-            count("input values", inputs.len(), arch.inputs(0))?;
-        }
-        let instance = Instance::new(key, self.inputs.as_deref(), &self.logits, &self.context)?;
+        let instance = statement(key, self.batch, self.inputs.as_deref(), &self.logits, &self.context)?;
         super::verify(&instance, &self.words)
     }
 
@@ -103,15 +93,10 @@ impl Proof {
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let per_item = |n: usize| (n / self.batch.max(1)) as u32;
         let mut out = self.key_digest.to_vec();
-        out.push(u8::from(self.inputs.is_none()));
-        let inputs = self.inputs.as_deref().unwrap_or_default();
-        for n in [self.batch as u32, per_item(inputs.len()), per_item(self.logits.len())] {
-            out.extend_from_slice(&n.to_le_bytes());
-        }
+        put_counts(&mut out, self.batch, self.inputs.as_deref(), &self.logits);
         put_blob(&mut out, &self.context);
-        put_i32s(&mut out, inputs);
+        put_i32s(&mut out, self.inputs.as_deref().unwrap_or_default());
         put_i32s(&mut out, &self.logits);
         put_blob(&mut out, &self.words);
         codec::frame(Kind::Proof, &out)
@@ -124,23 +109,70 @@ impl Proof {
     pub fn from_bytes(bytes: &[u8], file: &str) -> Result<Self, FileError> {
         let mut input = codec::unframe(Kind::Proof, bytes, file)?;
         let key_digest = input.array()?;
-        let private = match input.u8()? {
-            0 => false,
-            1 => true,
-            other => return Err(input.bad(format!("the flag of private input is {other}, expected 0 or 1"))),
-        };
-        let [batch, width, outputs] = [input.u32()? as usize, input.u32()? as usize, input.u32()? as usize];
-        if batch == 0 || private != (width == 0) {
-            return Err(input.bad(format!("{batch} inputs of {width} values do not make a statement")));
-        }
+        let counts = get_counts(&mut input)?;
         let context = input.blob()?.to_vec();
-        let product =
-            |input: &codec::Input<'_>, n: usize| batch.checked_mul(n).ok_or_else(|| input.bad("a count is too large"));
-        let (count, output_count) = (product(&input, width)?, product(&input, outputs)?);
-        let inputs = input.i32s(count)?;
-        let logits = input.i32s(output_count)?;
+        let (inputs, logits) = get_values(&mut input, counts)?;
         let words = input.blob()?.to_vec();
         input.end()?;
-        Ok(Self { key_digest, inputs: (!private).then_some(inputs), logits, batch, context, words })
+        Ok(Self { key_digest, inputs, logits, batch: counts.batch, context, words })
     }
+}
+
+/// The statement of a file. The file repeats what the key says; one that says anything else is refused, so that nobody is told a
+/// wrong count.
+pub(crate) fn statement<'a>(
+    key: &'a VerifyingKey,
+    batch: usize,
+    inputs: Option<&'a [i32]>,
+    logits: &'a [i32],
+    context: &'a [u8],
+) -> Result<Instance<'a>, InstanceError> {
+    let arch = key.architecture();
+    let count = |what, found: usize, width: usize| {
+        let expected = batch.saturating_mul(width);
+        if found == expected { Ok(()) } else { Err(InstanceError::Count { batch, what, found, expected }) }
+    };
+    count("outputs", logits.len(), arch.logits())?;
+    if let Some(inputs) = inputs {
+        count("input values", inputs.len(), arch.inputs(0))?;
+    }
+    Instance::new(key, inputs, logits, context)
+}
+
+/// How many values a file has: `private (u8) ‖ batch, inputs per item, outputs per item (u32 each)`.
+#[derive(Clone, Copy)]
+pub(crate) struct Counts {
+    private: bool,
+    pub(crate) batch: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+pub(crate) fn put_counts(out: &mut Vec<u8>, batch: usize, inputs: Option<&[i32]>, logits: &[i32]) {
+    let per_item = |n: usize| (n / batch.max(1)) as u32;
+    out.push(u8::from(inputs.is_none()));
+    for n in [batch as u32, per_item(inputs.map_or(0, <[i32]>::len)), per_item(logits.len())] {
+        out.extend_from_slice(&n.to_le_bytes());
+    }
+}
+
+pub(crate) fn get_counts(input: &mut codec::Input<'_>) -> Result<Counts, FileError> {
+    let private = match input.u8()? {
+        0 => false,
+        1 => true,
+        other => return Err(input.bad(format!("the flag of private input is {other}, expected 0 or 1"))),
+    };
+    let [batch, width, outputs] = [input.u32()? as usize, input.u32()? as usize, input.u32()? as usize];
+    if batch == 0 || private != (width == 0) {
+        return Err(input.bad(format!("{batch} inputs of {width} values do not make a statement")));
+    }
+    let count = |n: usize| batch.checked_mul(n).ok_or_else(|| input.bad("a count is too large"));
+    Ok(Counts { private, batch, inputs: count(width)?, outputs: count(outputs)? })
+}
+
+/// Inputs (`None` when they are hidden) and outputs.
+pub(crate) fn get_values(input: &mut codec::Input<'_>, counts: Counts) -> Result<(Option<Vec<i32>>, Vec<i32>), FileError> {
+    let inputs = input.i32s(counts.inputs)?;
+    let logits = input.i32s(counts.outputs)?;
+    Ok(((!counts.private).then_some(inputs), logits))
 }

@@ -33,6 +33,15 @@ pub struct Session<C: Compute> {
     generators: Generators,
 }
 
+/// A statement and its witness.
+#[derive(Clone, Copy)]
+pub(crate) struct Prepared<'a> {
+    pub(crate) instance: &'a Instance<'a>,
+    pub(crate) inputs: &'a [i32],
+    pub(crate) trace: &'a Trace,
+    pub(crate) lookups: &'a Lookups,
+}
+
 /// A proof up to stage 3: its end state, its digest, and its words.
 type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
 
@@ -92,9 +101,17 @@ impl<C: Compute> Session<C> {
         entropy: &[u8; 32],
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
+        self.retry(|attempt| {
+            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
+            self.attempt(inputs, private, context, &seed, progress)
+        })
+    }
+
+    /// Starts again, with the next number, when a challenge hits a key.
+    pub(crate) fn retry<T>(&self, prove: impl Fn(u8) -> Result<T, ProveError>) -> Result<T, ProveError> {
         let mut attempt = 0;
         loop {
-            match self.attempt(inputs, private, context, &|i| self.seed(i, inputs, entropy, attempt), progress) {
+            match prove(attempt) {
                 Err(ProveError::UnluckyChallenge) if attempt + 1 < ATTEMPTS => attempt += 1,
                 done => return done,
             }
@@ -102,7 +119,7 @@ impl<C: Compute> Session<C> {
     }
 
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
-    fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
+    pub(crate) fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
         let statement = instance.transcript().squeeze("seed");
         let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
         let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt], &inputs];
@@ -119,6 +136,22 @@ impl<C: Compute> Session<C> {
         seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
+        self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {
+            let bytes = self.run(prepared, blinds, clock, |_| {})?;
+            Ok(Proof::new(prepared.instance, bytes))
+        })
+    }
+
+    /// Statement and witness of a proof, and then what is to be done with them.
+    pub(crate) fn prepared<T>(
+        &self,
+        inputs: &[i32],
+        private: bool,
+        context: &[u8],
+        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
+        progress: &dyn Progress,
+        then: impl FnOnce(&Prepared<'_>, &mut Blinds, &mut Clock<'_>) -> Result<T, ProveError>,
+    ) -> Result<(T, StageTimes), ProveError> {
         let mut clock = Clock::start(progress);
         let arch = self.key.architecture();
         let batch = inputs.len() / arch.inputs(0);
@@ -127,19 +160,15 @@ impl<C: Compute> Session<C> {
         let instance = Instance::new(&self.key, (!private).then_some(inputs), trace.logits(), context)?;
         let lookups = Lookups::find(&self.compute, instance.plan(), arch, &trace, inputs)?;
         let mut blinds = Blinds::new(seed(&instance));
-        let bytes = self.run(&instance, inputs, &trace, &lookups, &mut blinds, &mut clock, |_| {})?;
-        let proof = Proof::new(&instance, bytes);
-        Ok((proof, clock.finish()))
+        let prepared = Prepared { instance: &instance, inputs, trace: &trace, lookups: &lookups };
+        let made = then(&prepared, &mut blinds, &mut clock)?;
+        Ok((made, clock.finish()))
     }
 
     /// Stages 1 to 5. `prepare` sees every channel before it is used.
-    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
     pub(super) fn run(
         &self,
-        instance: &Instance<'_>,
-        inputs: &[i32],
-        trace: &Trace,
-        lookups: &Lookups,
+        prepared: &Prepared<'_>,
         blinds: &mut Blinds,
         clock: &mut Clock<'_>,
         prepare: impl Fn(&mut Writer<'_>) + Sync,
@@ -148,10 +177,9 @@ impl<C: Compute> Session<C> {
         let row_width = self.key.architecture().row_width;
         let mask = Mask::draw(&self.compute, blinds, row_width);
         // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle.
-        let (delta, body) = self.compute.join(
-            || mask.commit(&self.compute, self.generators.rows()),
-            || self.body(instance, inputs, trace, lookups, blinds, clock, &prepare),
-        );
+        let (delta, body) = self
+            .compute
+            .join(|| mask.commit(&self.compute, self.generators.rows()), || self.body(prepared, blinds, clock, &prepare));
         let (delta, (body, digest, bytes)) = (delta?, body?);
         clock.begin(Stage::Opening);
         let scalars = 2 * log2_ceil(row_width);
@@ -162,17 +190,14 @@ impl<C: Compute> Session<C> {
     }
 
     /// Stages 1 to 3.
-    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
-    fn body(
+    pub(crate) fn body(
         &self,
-        instance: &Instance<'_>,
-        inputs: &[i32],
-        trace: &Trace,
-        lookups: &Lookups,
+        prepared: &Prepared<'_>,
         blinds: &mut Blinds,
         clock: &mut Clock<'_>,
         prepare: &(impl Fn(&mut Writer<'_>) + Sync),
     ) -> Result<WrittenBody, ProveError> {
+        let Prepared { instance, inputs, trace, lookups } = *prepared;
         let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
         let layers = arch.layers();
         let mut writer = Writer::new(instance.transcript(), plan.body_scalars(), blinds, compute)?;
@@ -205,7 +230,7 @@ impl<C: Compute> Session<C> {
         clock.begin(Stage::Linear);
         let (linear, vectors, u) = resume(compute, &mut writer, &mut products, |writer, products| {
             let mut vectors = vec![Combined::default(); Vector::count(layers, plan.tables.len())];
-            self.combine_witness(&scope, plan, inputs, trace, lookups, &row_blinds, &mut vectors)?;
+            self.combine_witness(&scope, prepared, &row_blinds, &mut vectors)?;
             let mut u = Fr::zero();
             for b in 0..layers - 1 {
                 u += self.combine_layer(&scope, b, &mut vectors)?;
@@ -232,18 +257,15 @@ impl<C: Compute> Session<C> {
     }
 
     /// Values and blinds of the witness's vectors, combined over the batch.
-    #[expect(clippy::too_many_arguments, reason = "one proof's whole state, passed once")]
     fn combine_witness(
         &self,
         scope: &Scope<'_>,
-        plan: &Plan,
-        inputs: &[i32],
-        trace: &Trace,
-        lookups: &Lookups,
+        prepared: &Prepared<'_>,
         row_blinds: &[Fr],
         vectors: &mut [Combined],
     ) -> Result<(), ProveError> {
-        let arch = self.key.architecture();
+        let Prepared { instance, inputs, trace, lookups } = *prepared;
+        let (plan, arch) = (instance.plan(), self.key.architecture());
         let layers = arch.layers();
         let weights = self.compute.upload(scope.batch_weights.clone())?;
         let combine = |rows: &[i32], width: usize| -> Result<Vec<Fr>, ProveError> {
@@ -332,7 +354,7 @@ impl<C: Compute> Session<C> {
 }
 
 /// Runs a stage, and runs it again on the CPU when a device was lost on the way with all that it held.
-fn resume<C: Compute, T>(
+pub(crate) fn resume<C: Compute, T>(
     compute: &C,
     writer: &mut Writer<'_>,
     products: &mut Vec<Product<Hidden>>,
@@ -399,7 +421,7 @@ pub(super) fn prove_close<C: Compute>(
     blinds: &mut Blinds,
     bodies: &[Body<Hidden, Combined>],
     row_width: usize,
-    mask: (&Mask, &Point),
+    (mask, delta): (&Mask, &Point),
     mut begin: impl FnMut(Stage),
 ) -> Result<Vec<u8>, ProveError> {
     // Stage 4: opening reduction.
@@ -411,7 +433,7 @@ pub(super) fn prove_close<C: Compute>(
     begin(Stage::Close);
     let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
     let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
-    sigma::prove(&mut writer, compute, blinds, &products, &sent, &opening, mask)?;
+    sigma::prove(&mut writer, compute, blinds, &products, &sent, Some((&opening, mask, delta)))?;
     Ok(writer.finish()?.2)
 }
 

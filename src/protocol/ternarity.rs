@@ -12,9 +12,9 @@ use super::key::VerifyingKey;
 use super::plan::Block;
 use super::{TERNARITY_DOMAIN, verify::verify_close};
 use crate::algebra::mle::log2_ceil;
-use crate::algebra::{Fr, eq};
+use crate::algebra::{Fr, fr::WORD};
 use crate::commit::functional::{Body, Functional, RowCombination};
-use crate::commit::sigma::Product;
+use crate::commit::sigma::{self, Product};
 use crate::commit::{Claim, Form, Generators, PointTable};
 use crate::model::Architecture;
 use crate::sumcheck;
@@ -32,17 +32,17 @@ fn layout(arch: &Architecture) -> (Vec<Block<usize>>, usize) {
     super::plan::layout((0..arch.layers()).map(|b| (b, bits(b))))
 }
 
-/// The functional that `w` is claimed to be, over one vector per layer, and the row weights of these vectors.
+/// The functional that `w` is claimed to be, over one vector per layer, and the points that weigh the rows of these vectors.
 fn claim(arch: &Architecture, blocks: &[Block<usize>], x: &[Fr]) -> (Functional, Vec<Vec<Fr>>) {
     let mut functional = Functional::default();
-    let mut weights = vec![Vec::new(); arch.layers()];
+    let mut row_points = vec![Vec::new(); arch.layers()];
     for block in blocks {
         let (selector, local) = block.split(x);
         let (rows, columns) = local.split_at(log2_ceil(arch.outputs(block.kind)));
-        weights[block.kind] = eq::table(rows);
+        row_points[block.kind] = rows.to_vec();
         functional.add(block.kind, arch.inputs(block.kind), columns, selector);
     }
-    (functional, weights)
+    (functional, row_points)
 }
 
 fn products<C: Claim>(w: C, w2: C, e: C) -> Vec<Product<C>> {
@@ -55,9 +55,8 @@ fn products<C: Claim>(w: C, w2: C, e: C) -> Vec<Product<C>> {
 /// Bytes of the ternarity proof of a key.
 #[must_use]
 pub fn proof_bytes(arch: &Architecture) -> usize {
-    let (products, bits) = (2, layout(arch).1);
-    let points = 3 * bits + 2 + 2 * log2_ceil(arch.row_width) + 3 * products + 3;
-    32 * (points + 5 * products + arch.row_width + 4)
+    let scalars = 3 * layout(arch).1 + 2 + 2 * log2_ceil(arch.row_width);
+    WORD * (scalars + sigma::words(2) + sigma::opening_words(arch.row_width))
 }
 
 /// Checks a ternarity proof of a key.
@@ -67,7 +66,8 @@ pub fn proof_bytes(arch: &Architecture) -> usize {
 pub fn verify(key: &VerifyingKey, proof: &[u8]) -> Result<(), VerifyError> {
     let arch = key.architecture();
     let (blocks, bits) = layout(arch);
-    let mut points = PointTable::new(&Generators::new(arch.row_width), key.rows());
+    let mut points = PointTable::new(&Generators::new(arch.row_width));
+    let rows = points.push_key(key.rows());
     let mut reader = Reader::new(transcript(key), proof, 0);
     let tau: Vec<Fr> = (0..bits).map(|_| reader.challenge("tau")).collect();
     let (mut e, mut x) = (Form::zero(), Vec::with_capacity(bits));
@@ -78,11 +78,11 @@ pub fn verify(key: &VerifyingKey, proof: &[u8]) -> Result<(), VerifyError> {
         x.push(r);
     }
     let [w, w2] = reader.scalars(["w", "w2"], &mut points)?;
-    let (functional, weights) = claim(arch, &blocks, &x);
-    let vectors = weights.iter().enumerate().map(|(b, weights)| {
+    let (functional, row_points) = claim(arch, &blocks, &x);
+    let vectors = row_points.iter().enumerate().map(|(b, point)| {
         let chunks = arch.chunks(arch.inputs(b));
-        let row = |i: usize, c: usize| points.key_row(arch.weight_row_start(b) + i * chunks + c);
-        let of_chunk = |c| weights.iter().take(arch.outputs(b)).enumerate().map(|(i, k)| (row(i, c), *k)).collect();
+        let first = |c| rows.row(arch.weight_row_start(b) + c);
+        let of_chunk = |c| Form::run(first(c), chunks, arch.outputs(b), point, Fr::from(1u64));
         RowCombination { chunks: (0..chunks).map(of_chunk).collect() }
     });
     let vectors = vectors.collect();
@@ -99,7 +99,7 @@ pub(super) use prover::write;
 #[cfg(feature = "prover")]
 mod prover {
     use super::{Body, Fr, VerifyingKey, claim, layout, products, sumcheck, transcript};
-    use crate::algebra::eq::SplitEq;
+    use crate::algebra::eq::{self, SplitEq};
     use crate::algebra::mle::log2_ceil;
     use crate::commit::functional::Combined;
     use crate::commit::{Generators, Hidden};
@@ -175,8 +175,8 @@ mod prover {
         }
         let value = compute.download(&tables[0])?.first().copied().unwrap_or_default();
         let [w, w2] = writer.scalars(["w", "w2"], [value, value * value])?;
-        let (functional, weights) = claim(arch, &blocks, &x);
-        let vectors = combined(compute, network, arch, secret, weights)?;
+        let (functional, row_points) = claim(arch, &blocks, &x);
+        let vectors = combined(compute, network, arch, secret, &row_points)?;
         let (digest, sent, bytes) = writer.finish()?;
         let body = Body { claims: vec![(w, functional)], products: products(w, w2, e), sent, vectors };
         let generators = Generators::new(arch.row_width);
@@ -204,17 +204,18 @@ mod prover {
         out
     }
 
-    /// `Σ_i weights[i]·row_i` of every layer, with the blinds of its chunks.
+    /// `Σ_i eq(point, i)·row_i` of every layer, with the blinds of its chunks.
     fn combined<C: Compute>(
         compute: &C,
         network: &Network,
         arch: &Architecture,
         secret: &Secret,
-        weights: Vec<Vec<Fr>>,
+        row_points: &[Vec<Fr>],
     ) -> Result<Vec<Combined>, ProveError> {
         let blinds = secret.blinds(arch);
-        let mut out = Vec::with_capacity(weights.len());
-        for (b, weights) in weights.into_iter().enumerate() {
+        let mut out = Vec::with_capacity(row_points.len());
+        for (b, point) in row_points.iter().enumerate() {
+            let weights = eq::table(point);
             let chunks = arch.chunks(arch.inputs(b));
             let rows = &blinds[arch.weight_row_start(b)..][..arch.weight_rows(b)];
             let blind = |c| weights.iter().enumerate().take(arch.outputs(b)).map(|(i, k)| *k * rows[i * chunks + c]).sum();

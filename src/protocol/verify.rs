@@ -9,9 +9,9 @@ use super::plan::{Plan, Vector};
 use super::scope::Scope;
 use crate::algebra::fr::WORD;
 use crate::algebra::mle::log2_ceil;
-use crate::algebra::{Fr, eq, msm};
+use crate::algebra::{Fr, msm};
 use crate::commit::functional::{Body, RowCombination};
-use crate::commit::{Form, Generators, PointId, PointTable, opening, sigma};
+use crate::commit::{Form, Generators, KeyRows, PointId, PointTable, opening, sigma};
 use crate::linear;
 use crate::lookup::fraction_tree;
 use crate::model::Architecture;
@@ -23,14 +23,10 @@ use ark_ff::{One, Zero};
 /// # Errors
 /// The check that fails. Anything but `Ok` means that the statement is not proved.
 pub fn verify(instance: &Instance<'_>, proof: &[u8]) -> Result<(), VerifyError> {
-    // The rows are the one part whose number a short statement can make large: they must be there before room is made for them.
-    let words = proof.len() / WORD;
-    if words < instance.plan().witness_rows(instance.key().architecture()) {
-        return Err(VerifyError::TooShort { label: "row", position: words * WORD });
-    }
     let row_width = instance.key().architecture().row_width;
-    let mut points = PointTable::new(&Generators::new(row_width), instance.key().rows());
-    let (body, digest, position) = verify_body(instance, proof, &mut points)?;
+    let mut points = PointTable::new(&Generators::new(row_width));
+    let rows = points.push_key(instance.key().rows());
+    let (body, digest, position) = verify_body(instance, proof, &mut points, rows)?;
     verify_close(&[body], &[digest], row_width, proof, position, points)
 }
 
@@ -38,8 +34,18 @@ pub fn verify(instance: &Instance<'_>, proof: &[u8]) -> Result<(), VerifyError> 
 type ReadBody = (Body<Form, RowCombination>, [u8; DIGEST], usize);
 
 /// Stages 1 to 3.
-fn verify_body(instance: &Instance<'_>, proof: &[u8], points: &mut PointTable) -> Result<ReadBody, VerifyError> {
+pub(crate) fn verify_body(
+    instance: &Instance<'_>,
+    proof: &[u8],
+    points: &mut PointTable,
+    key: KeyRows,
+) -> Result<ReadBody, VerifyError> {
     let (plan, arch) = (instance.plan(), instance.key().architecture());
+    // The rows are the one part whose number a short statement can make large: they must be there before room is made for them.
+    let words = proof.len() / WORD;
+    if words < plan.witness_rows(arch) {
+        return Err(VerifyError::TooShort { label: "row", position: words * WORD });
+    }
     let mut reader = Reader::new(instance.transcript(), proof, 0);
     let mut products = Vec::with_capacity(plan.products());
 
@@ -66,7 +72,7 @@ fn verify_body(instance: &Instance<'_>, proof: &[u8], points: &mut PointTable) -
     scope.set_linear(linear.point);
 
     let claims = scope.claims(linear.weights, linear.inputs, tree.leaf, u)?;
-    let vectors = row_combinations(plan, arch, &scope, points, rows);
+    let vectors = row_combinations(plan, arch, &scope, key, rows);
     let (digest, sent, position) = reader.finish();
     Ok((Body { claims, products, sent, vectors }, digest, position))
 }
@@ -76,24 +82,19 @@ fn row_combinations(
     plan: &Plan,
     arch: &Architecture,
     scope: &Scope<'_>,
-    points: &PointTable,
+    key: KeyRows,
     witness: Vec<(Vector, Vec<PointId>)>,
 ) -> Vec<RowCombination> {
     let layers = arch.layers();
     let mut vectors = vec![RowCombination::default(); Vector::count(layers, plan.tables.len())];
     for b in 0..layers {
         let chunks = arch.chunks(arch.inputs(b));
-        let weights = eq::scaled_table(&scope.points[b], scope.factors[b]);
-        let start = arch.weight_row_start(b);
-        vectors[Vector::Weights(b).index(layers)].chunks = (0..chunks)
-            .map(|c| {
-                let row = |i: usize| points.key_row(start + i * chunks + c);
-                weights.iter().take(arch.outputs(b)).enumerate().map(|(i, k)| (row(i), *k)).collect()
-            })
-            .collect();
+        let first = |c| key.row(arch.weight_row_start(b) + c);
+        let of_chunk = |c| Form::run(first(c), chunks, arch.outputs(b), &scope.points[b], scope.factors[b]);
+        vectors[Vector::Weights(b).index(layers)].chunks = (0..chunks).map(of_chunk).collect();
         let start = arch.bias_row_start(b);
-        vectors[Vector::Bias(b).index(layers)].chunks =
-            (0..arch.chunks(arch.outputs(b))).map(|c| vec![(points.key_row(start + c), Fr::one())]).collect();
+        let biases = (0..arch.chunks(arch.outputs(b))).map(|c| Form::point(key.row(start + c)));
+        vectors[Vector::Bias(b).index(layers)].chunks = biases.collect();
     }
     // Vectors of the batch come input by input, in order; multiplicities once.
     let mut seen = vec![0usize; vectors.len()];
@@ -105,8 +106,8 @@ fn row_combinations(
         };
         seen[at] += 1;
         let chunks = &mut vectors[at].chunks;
-        chunks.resize(ids.len(), Vec::new());
-        chunks.iter_mut().zip(ids).for_each(|(chunk, id)| chunk.push((id, weight)));
+        chunks.resize(ids.len(), Form::zero());
+        chunks.iter_mut().zip(ids).for_each(|(chunk, id)| chunk.push(id, weight));
     }
     vectors
 }
@@ -115,8 +116,9 @@ fn row_combinations(
 #[cfg(test)]
 pub(super) fn checks(instance: &Instance<'_>, proof: &[u8]) -> Result<(Vec<(Check, Form)>, PointTable), VerifyError> {
     let row_width = instance.key().architecture().row_width;
-    let mut points = PointTable::new(&Generators::new(row_width), instance.key().rows());
-    let (body, digest, position) = verify_body(instance, proof, &mut points)?;
+    let mut points = PointTable::new(&Generators::new(row_width));
+    let rows = points.push_key(instance.key().rows());
+    let (body, digest, position) = verify_body(instance, proof, &mut points, rows)?;
     let (_, checks) = read_close(&[body], &[digest], row_width, proof, position, &mut points)?;
     Ok((checks, points))
 }
@@ -138,7 +140,7 @@ fn read_close<'a>(
     // Stage 5: close.
     let products: Vec<_> = bodies.iter().flat_map(|b| &b.products).collect();
     let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
-    let checks = sigma::verify(&mut reader, points, &products, &sent, &opening)?;
+    let checks = sigma::verify(&mut reader, points, &products, &sent, Some(&opening))?;
     if reader.position() != proof.len() {
         return Err(VerifyError::TrailingBytes { extra: proof.len().saturating_sub(reader.position()) });
     }
@@ -161,27 +163,21 @@ pub(super) fn verify_close(
 
 /// All checks at once, weighted by powers of a last challenge: every form must be the identity.
 pub(crate) fn all_hold(reader: &mut Reader<'_>, points: &PointTable, checks: &[(Check, Form)]) -> Result<(), VerifyError> {
-    let xi = reader.challenge("xi");
+    if sum_to_identity(reader.challenge("xi"), points, checks.iter().map(|(_, form)| form)) {
+        return Ok(());
+    }
+    // Each on its own, only after all together have failed.
+    let wrong = checks.iter().find(|(_, form)| !form.is_identity(points));
+    Err(VerifyError::CheckFailed(wrong.map_or(Check::Knowledge, |(check, _)| *check)))
+}
+
+/// Whether the sum of the forms, weighted by powers of `xi`, is the identity: ONE multi-scalar multiplication.
+pub(crate) fn sum_to_identity<'a>(xi: Fr, points: &PointTable, forms: impl Iterator<Item = &'a Form>) -> bool {
     let mut coefficients = vec![Fr::zero(); points.points().len()];
     let mut power = Fr::one();
-    for (_, form) in checks {
+    for form in forms {
         form.accumulate(power, &mut coefficients);
         power *= xi;
     }
-    if msm::msm(points.points(), &coefficients).is_zero() {
-        return Ok(());
-    }
-    Err(VerifyError::CheckFailed(name_failure(checks, points)))
-}
-
-/// Which check fails: each on its own, only after all together have failed.
-fn name_failure(checks: &[(Check, Form)], points: &PointTable) -> Check {
-    let holds = |form: &Form| {
-        let mut coefficients = vec![Fr::zero(); points.points().len()];
-        form.accumulate(Fr::one(), &mut coefficients);
-        let (points, scalars): (Vec<_>, Vec<_>) =
-            points.points().iter().zip(coefficients).filter(|(_, k)| !k.is_zero()).unzip();
-        msm::msm(&points, &scalars).is_zero()
-    };
-    checks.iter().find(|(_, form)| !holds(form)).map_or(Check::Knowledge, |(check, _)| *check)
+    msm::msm(points.points(), &coefficients).is_zero()
 }

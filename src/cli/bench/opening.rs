@@ -48,17 +48,17 @@ pub(super) fn prove<C: Compute>(
     let blind = eq::table(rows).iter().zip(&committed.blinds).map(|(k, b)| *k * b).sum();
     let value = Hidden { value: claim.value, blind: Fr::from(0u64) };
     let opening = Opening { value, point: columns.to_vec(), row: Row { values: folded, blind } };
-    sigma::prove(writer, compute, &mut blinds, &[], &[], &opening, (&mask, &delta))
+    sigma::prove(writer, compute, &mut blinds, &[], &[], Some((&opening, &mask, &delta)))
 }
 
 /// Checks the opening of a claim.
 pub(super) fn verify(reader: &mut Reader<'_>, committed: &Committed, claim: &EvalClaim) -> Result<(), VerifyError> {
-    let mut points = PointTable::new(&committed.generators, &committed.rows);
+    let mut points = PointTable::new(&committed.generators);
+    let key = points.push_key(&committed.rows);
     let (rows, columns) = split(claim, committed.rows.len());
-    let mut row = Form::zero();
-    eq::table(rows).into_iter().enumerate().for_each(|(i, k)| row.push(points.key_row(i), k));
+    let row = Form::run(key.row(0), 1, committed.rows.len(), rows, Fr::from(1u64));
     let value = Form::commitment(claim.value, Fr::from(0u64));
     let opening = Opening { value, point: columns.to_vec(), row };
-    let checks = sigma::verify(reader, &mut points, &[], &[], &opening)?;
+    let checks = sigma::verify(reader, &mut points, &[], &[], Some(&opening))?;
     all_hold(reader, &points, &checks)
 }

@@ -68,6 +68,33 @@ CASES = [
     case('wide sums, deep', 4, (10, 7, 6, 5, 2), 1, (-8, 7), [(3, 0, 7), (2, -4, 5), (1, -2, 7)], bias=(-20, 20)),
 ]
 
+def aggregate(name, d, names, tree):
+    """Leaves of cases (of one M and context) under a tree of merges; the root is the decider.  Every leaf, merge and decider has a
+    seed of its own, the whole of it drawn from one Blinds: scalar, product (leaf), mask (decider), knowledge, as in a single proof."""
+    d = Det(d); cases = {c['name']: c for c in CASES}; leaves = []
+    for n in names:
+        c = cases[n]; hidden = c['layers'][:-1]
+        m = zk.Model(c['M'], c['widths'], [l['weights'] for l in c['layers']], [l['bias'] for l in c['layers']], [(l['shift'], l['min'], l['max']) for l in hidden], (c['xmin'], c['xmax']))
+        sk, vk = zk.keygen(m, bytes.fromhex(c['key_seed'])); wit = zk.Witness(m, c['batch']); assert 'ternarity_seed' not in c
+        inst = zk.Instance(m.arch, vk, None if c['private'] else c['batch'], wit.z[-1], bytes.fromhex(c['context'])); seed, t = d.seed(), {}
+        leaves.append((*zk.prove_leaf(inst, sk, wit, seed, trace=t), dict(case=n, seed=seed.hex()), t))
+    entries, shown = [], []
+    def show(o, acc, t):
+        o.update(words=[[n, w.hex()] for n, w in t['words']], challenges=[[n, fhex(k)] for n, k in t['challenges']], ends=[e.hex() for e in t['ends']],
+                 point=[fhex(v) for v in acc.t], row=[fhex(v) for v in acc.row[0]], row_blind=fhex(acc.row[1]), value=fhex(acc.e.v), value_blind=fhex(acc.e.r)); shown.append(o)
+    def walk(node, root):
+        if isinstance(node, int): e, acc, o, t = leaves[node]; entries.append(e); show(o, acc, t); return acc
+        accs = [walk(x, False) for x in node]; seed, t = d.seed(), {}; words, acc = zk.prove_merge(accs, root, seed, trace=t)
+        entries.append(('merge', len(accs), words)); show(dict(children=len(accs), seed=seed.hex()), acc, t); return acc
+    walk(tree, True); v = {}; i = leaves[0][0][1]
+    zk.verify_aggregate(entries, {zk.key_digest(e[1].arch, e[1].vk) for e in entries if e[0] == 'leaf'}, i.context, trace=v)
+    return dict(name=name, M=i.arch.M, context=i.context.hex(), entries=shown, xi=fhex(v['xi']))
+AGGREGATES = [
+    ('three leaves of three models, two levels', 'aggregate 1', ('mode a', 'mixed, below zero', 'one bit: k = 0, K = 1'), [[0, 1], 2]),
+    ('one leaf, hidden input', 'aggregate 2', ('private, mode a',), [0]),
+    ('merge of one, five leaves, one model', 'aggregate 3', ('plain',) * 5, [0, [1], [2, [3, 4]]]),
+]
+
 def basics():
     tr, ops = zk.Transcript(b'test'), []
     for op, label, *data in (('absorb', 'empty', b''), ('challenge', 'first'), ('absorb', 'data', bytes(range(200))), ('squeeze', 'digest'),
@@ -85,7 +112,7 @@ def basics():
 def build():
     cases = [expand(c) for c in CASES]
     assert {'a', 'b', 'ab', 'ba', 'bb'} <= {c['modes'] for c in cases} and {len(c['batch']) for c in cases} >= {1, 2, 3} and {c['M'] for c in cases} == {1, 2, 4, 8}
-    return dict(basics(), cases=cases)
+    return dict(basics(), cases=cases, aggregates=[aggregate(*a) for a in AGGREGATES])
 def text(v): return (json.dumps(v, separators=(',', ':')) + '\n').encode()
 
 if __name__ == '__main__':
@@ -95,3 +122,4 @@ if __name__ == '__main__':
     for c in v['cases']:
         print('%-38s M=%d B=%d modes %-4s K=%d KJ=%d words %d bits %s last %d' % (c['name'], c['M'], len(c['batch']), c['modes'], c['lookup_bits'], c['linear_bits'],
               len(c['words']), [l['bits'] for l in c['layers'][:-1]], c['last_bits']))
+    for a in v['aggregates']: print('%-42s M=%d entries %s' % (a['name'], a['M'], [e.get('children', 'leaf') for e in a['entries']]))

@@ -554,7 +554,7 @@ def prove_body(inst, sk, wit, ch, tag=0, weak=()):
         if blk.kind == 'table':
             for n, v in enumerate(vt[blk.idx]): left[blk.off + n], right[blk.off + n] = sc.gS * v % R, wit.m[blk.idx][n]
         elif blk.idx == a.L - 1: fill(blk)
-    e = u + S * sc.gS + sc.gamma * Z
+    e = u + S * sc.gS + sc.gamma * Z; left = ch.hook('left', left)
     # -- stage 3: linear sumcheck
     sc.s = []
     for _ in range(lay.KJ):
@@ -633,7 +633,7 @@ def plain_round_v(ch, e):
     return a * (1 - 2 * r) + c * (r * r - r) + e * r, r
 
 # ------------------------------------------------------------------------------------- stages 4 and 5 (any number of proofs)
-def merge(subs, rho, weak=()):
+def combine_claims(subs, rho, weak=()):
     """Combined hidden value and combined functional: claim number i (over all proofs) gets rho^i."""
     e, groups, f = None, {}, 1
     if 'rho-one' in weak: rho = 1
@@ -651,62 +651,82 @@ def close_transcript(digests):
     for d in digests: tr.absorb('proof', d)
     return tr
 
-def prove_close(subs, M, ch, weak=()):
-    rho = ch.challenge('rho'); e, groups = merge(subs, rho, weak); rows = {}
-    for s in subs: rows.update(s.rows)
-    ws = [[sum(co * rows[k][0][j] for k, co in rr.items()) % R for j in range(M)] for rr in groups.values()]
-    as_ = [column(*g, M) for g in groups]; t = []; keep = ws
+class Acc:
+    """What is left to open: the row committed in `row` has the value e at eq(t).  Prover: row = (entries, blind), e a Sec;
+    verifier: both are Forms.  digest (of a leaf or merge, not of a single closing) covers every word that led here."""
+    def __init__(self, row, t, e): self.row, self.t, self.e, self.digest = row, t, e, None
+
+def prove_rows(ch, e, rows, cols):
+    """Sumcheck of e = sum_g <cols_g, rows_g>; what is left is the row sum_g cols_g(t)*row_g at t.  rows: (entries, blind)."""
+    ws, as_, t, M = [w for w, _ in rows], cols, [], len(cols[0])
     for _ in range(log2up(M)):
         h = len(ws[0]) // 2; g0 = c = 0
         for x, y in zip(ws, as_):
             g0 += sum(x[i] * y[i] for i in range(h)); c += sum((x[i + h] - x[i]) * (y[i + h] - y[i]) for i in range(h))
-        e, r = plain_round(ch, e, g0, c); t.append(r); ws, as_ = [fold(x, r) for x in ws], [fold(y, r) for y in as_]
+        e, r = plain_round(ch, e, *ch.hook('round', (g0, c))); t.append(r); ws, as_ = [fold(x, r) for x in ws], [fold(y, r) for y in as_]
     at = [y[0] for y in as_]                                   # a_g(t)
-    wst = [sum(f * x[j] for f, x in zip(at, keep)) % R for j in range(M)]
-    blind = sum(f * co * rows[k][1] for f, rr in zip(at, groups.values()) for k, co in rr.items()) % R
-    # stage 5
-    eps = ch.challenge('epsilon'); pok, f = Sec(0), 1
-    for s in [x for sub in subs for x in sub.sent] + ch.sent: pok = pok + s * f; f = f * eps % R
-    prods = [x for sub in subs for x in sub.products]; secret = []
+    return Acc(([sum(f * w[j] for f, (w, _) in zip(at, rows)) % R for j in range(M)], sum(f * b for f, (_, b) in zip(at, rows)) % R), t, e)
+def verify_rows(ch, e, m, rows):
+    """rows: (form, its column as a function of the point)."""
+    t, C = [], Form({})
+    for _ in range(m): e, r = plain_round_v(ch, e); t.append(r)
+    for form, at in rows: C = C + form * at(t)
+    return Acc(C, t, e)
+
+def prove_reduce(subs, M, ch, weak):
+    """Stage 4: all claims of all subs become one."""
+    rho = ch.challenge('rho'); e, groups = combine_claims(subs, rho, weak); rows = {}
+    for s in subs: rows.update(s.rows)
+    comb = [([sum(co * rows[k][0][j] for k, co in rr.items()) % R for j in range(M)], sum(co * rows[k][1] for k, co in rr.items()) % R) for rr in groups.values()]
+    return prove_rows(ch, e, comb, [column(*g, M) for g in groups])
+def verify_reduce(subs, M, ch, weak=()):
+    rho = ch.challenge('rho'); e, groups = combine_claims(subs, rho, weak); m = log2up(M)
+    def at(lo, w): return lambda t: eq_masked([0] * (m - len(lo)) + list(lo), t, w)      # a short column point lives in the first 2^len entries
+    return verify_rows(ch, e, m, [(Form(rr), at(lo, w)) for (lo, w), rr in groups.items()])
+
+def prove_final(ch, prods, sent, acc=None):
+    """Stage 5: the products, knowledge of everything in `sent`, and the opening of acc unless that is deferred."""
+    eps = ch.challenge('epsilon'); pok, f, secret = Sec(0), 1, []
+    for s in sent: pok = pok + s * f; f = f * eps % R
     for _, X, Y, Z in prods:
         b = [ch.blinds.draw('product') for _ in range(5)]; secret.append(b)
         ch.point('A', commit(b[0], b[1])); ch.point('B', commit(b[2], b[3])); ch.point('D', commit(b[2] * X.v, b[2] * X.r + b[4]))
-    delta = [ch.blinds.draw('mask') for _ in range(M)]; rD, rE = ch.blinds.draw('mask'), ch.blinds.draw('mask'); E = eq_table(t)
-    ch.point('Delta', commit_row(delta, rD)); ch.point('E', commit(sum(x * y for x, y in zip(E, delta)), rE))
+    if acc:
+        M = len(acc.row[0]); delta = [ch.blinds.draw('mask') for _ in range(M)]; rD, rE = ch.blinds.draw('mask'), ch.blinds.draw('mask')
+        ch.point('Delta', commit_row(delta, rD)); ch.point('E', commit(sum(x * y for x, y in zip(eq_table(acc.t), delta)), rE))
     k0, k1 = ch.blinds.draw('knowledge'), ch.blinds.draw('knowledge'); ch.point('K', commit(k0, k1))
     c = ch.challenge('c')
     for (_, X, Y, Z), b in zip(prods, secret):
         for v in (b[0] + c * X.v, b[1] + c * X.r, b[2] + c * Y.v, b[3] + c * Y.r, b[4] + c * (Z.r - X.r * Y.v)): ch.field('z', v)
-    for j in range(M): ch.field('open', ch.hook('open', delta[j] + c * wst[j]))
-    ch.field('open', rD + c * blind); ch.field('open', rE + c * e.r)
+    if acc:
+        for j in range(M): ch.field('open', ch.hook('open', delta[j] + c * acc.row[0][j]))
+        ch.field('open', rD + c * acc.row[1]); ch.field('open', rE + c * acc.e.r)
     ch.field('pok', k0 + c * pok.v); ch.field('pok', k1 + c * pok.r)
-
-def verify_close(subs, M, ch, weak=()):
+def verify_final(ch, prods, sent, acc=None):
     """Returns the checks, each a named linear form that must be the identity."""
-    rho = ch.challenge('rho'); e, groups = merge(subs, rho, weak); t = []
-    for _ in range(log2up(M)): e, r = plain_round_v(ch, e); t.append(r)
-    Cs = {}
-    for (lo, w), rr in groups.items():
-        pad = log2up(M) - len(lo)                               # a short column point lives in the first 2^len entries
-        f = eq_masked([0] * pad + list(lo), t, w)
-        for k, co in rr.items(): Cs[k] = (Cs.get(k, 0) + f * co) % R
-    Cs = Form(Cs)
     eps = ch.challenge('epsilon'); pok, f = Form({}), 1
-    for s in [x for sub in subs for x in sub.sent] + ch.sent: pok = pok + s * f; f = f * eps % R
-    prods = [x for sub in subs for x in sub.products]
+    for s in sent: pok = pok + s * f; f = f * eps % R
     first = [[ch.point(n) for n in 'ABD'] for _ in prods]
-    De, E, K = ch.point('Delta'), ch.point('E'), ch.point('K')
-    c = ch.challenge('c'); checks = []
-    def com(v, r): return Form({'G': v % R, 'H': r % R})
+    if acc: De, E = ch.point('Delta'), ch.point('E')
+    K = ch.point('K'); c = ch.challenge('c'); checks = []
     for (name, X, Y, Z), (A, Bp, D) in zip(prods, first):
         z = [ch.field('z') for _ in range(5)]
         checks += [('product ' + name, A + X * c - com(z[0], z[1])), ('product ' + name, Bp + Y * c - com(z[2], z[3])),
                    ('product ' + name, D + Z * c - X * z[2] - Form({'H': z[4]}))]
-    z = [ch.field('open') for _ in range(M)]; zr, ze = ch.field('open'), ch.field('open')
-    checks.append(('opening: row', De + Cs * c - Form({('gen', j): v for j, v in enumerate(z)}) - com(0, zr)))
-    checks.append(('opening: value', E + e * c - com(sum(x * y for x, y in zip(eq_table(t), z)), ze)))
+    if acc:
+        z = [ch.field('open') for _ in range(1 << len(acc.t))]; zr, ze = ch.field('open'), ch.field('open')
+        checks.append(('opening: row', De + acc.row * c - Form({('gen', j): v for j, v in enumerate(z)}) - com(0, zr)))
+        checks.append(('opening: value', E + acc.e * c - com(sum(x * y for x, y in zip(eq_table(acc.t), z)), ze)))
     k0, k1 = ch.field('pok'), ch.field('pok'); checks.append(('knowledge', K + pok * c - com(k0, k1)))
     return checks
+def com(v, r): return Form({'G': v % R, 'H': r % R})
+def products(subs): return [x for sub in subs for x in sub.products]
+def sent(subs, ch): return [x for sub in subs for x in sub.sent] + ch.sent
+
+def prove_close(subs, M, ch, weak=()):
+    acc = prove_reduce(subs, M, ch, weak); prove_final(ch, products(subs), sent(subs, ch), acc)
+def verify_close(subs, M, ch, weak=()):
+    acc = verify_reduce(subs, M, ch, weak); return verify_final(ch, products(subs), sent(subs, ch), acc)
 
 def evaluate(form, points): return msm([(co, points[k]) for k, co in form.d.items()])
 
@@ -739,6 +759,134 @@ def verify_many(insts, proof, weak=(), debug=False, trace=None):
     xi, f, total = ch.challenge('xi'), 1, Form({})             # all checks in ONE multi-scalar multiplication
     for _, form in checks: total = total + form * f; f = f * xi % R
     if trace is not None: trace.update(challenges=log + ch.tr.log)
+    if evaluate(total, points)[2]: raise Reject('final check')
+    return len(total.d)
+
+# ------------------------------------------------------------------------------------- aggregates: leaves, merges, the decider
+# A leaf is a proof without its opening.  It leaves an accumulator: "the row in C* has the value [e] at eq(t)".  A merge makes
+# one accumulator of k; the decider is the merge at the root, with the opening.  Why this is sound and hides what it must:
+#  - t, [e], C* are functions of a node's transcript, and its end digest is squeezed after all its words (first messages and
+#    responses too).  So absorbing the children's digests before rho fixes all errors d_i = e_i - w_i~(t_i) before rho, and
+#    sum_i rho^i d_i = 0 has at most k - 1 roots.  Merge, decider, leaf and body have domains of their own: no digest of one
+#    is that of another, and no part of a tree can be read as a tree of another shape.
+#  - epsilon and c are per node.  Products and knowledge are statements about the node's own points, each with its own
+#    Fiat-Shamir challenge over its own first messages; nothing is shared between nodes but the accumulators.  One xi for all
+#    checks, from the decider's transcript, comes after every word below.
+#  - K in a merge.  No forgery without it is known, nor is there one against a single merge: e' = (1-2r)a + (r^2-r)c + r*e
+#    at three values of r gives the openings of a, c and e, so an extractor could do without.  But it would branch three ways
+#    in every round of every level, 3^(m*depth) runs.  With K, two values of c (and of epsilon, one for every scalar) in the
+#    node itself give them all: the number of runs no longer depends on the depth in this way.  It costs one point, two scalars.
+#  - Rows.  Openings of the C_i come from runs with other rho.  When a leaf is made after a merge of others (a chain), these
+#    runs nest, one factor k per level: polynomial for depth O(log T).  In the algebraic group model, where a prover states how
+#    its points are made, nothing is rewound and every tree is as good.  No attack on deep trees is known.
+#  - Nothing but the decider opens a row, under a mask of its own; all other words are hiding commitments or masked
+#    responses (see the simulator, which makes two aggregates of ONE leaf).  But every closing needs blinds of its own: one seed
+#    for a proof and a leaf of one statement, or for a merge and a decider of the same children, gives one first message two
+#    challenges and so the scalars away (shown in the tests).  Seeds must therefore depend on the closing's domain and children.
+#  - What is kept for a later merge (w*, M scalars) is SECRET like the model: M equations in its weights and the witness, with
+#    public coefficients; a short ternary column follows from one of them.
+#  - A leaf twice.  It proves nothing false.  END digests do not even find it: one body closed twice has two of them.
+#    So BODY digests are compared; and this finds only the same file given twice.  Who proves a statement again with fresh blinds
+#    has another body, and one statement may rightly occur twice: the number of leaves never says how many DIFFERENT inferences
+#    were made.  Whoever counts compares statements (with contexts or inputs that must differ).
+def leaf_transcript(body): tr = Transcript(b'zktern/v1/leaf'); tr.absorb('proof', body); return tr
+def prove_leaf(inst, sk, wit, seed=None, hook=None, weak=(), trace=None):
+    """(entry, accumulator)."""
+    ch = Writer(Transcript(LABEL), Blinds(seed), hook); sub = prove_body(inst, sk, wit, ch, 0, weak); body = ch.tr.squeeze('end')
+    cl = Writer(leaf_transcript(body), ch.blinds, hook); acc = prove_reduce([sub], inst.arch.M, cl, weak); prove_final(cl, sub.products, sub.sent + cl.sent)
+    acc.digest = cl.tr.squeeze('end')
+    if trace is not None: trace.update(words=ch.words + cl.words, challenges=ch.tr.log + cl.tr.log, ends=[body, acc.digest])
+    return ('leaf', inst, bytes(ch.out + cl.out)), acc
+def verify_leaf(inst, words, points, tag, weak=()):
+    """(body's digest, accumulator, checks); rows of the key are named by the model, all other points by the tag."""
+    own = {}; ch = Reader(Transcript(LABEL), words, 0, own, tag); sub = verify_body(inst, ch, tag, weak); body = ch.tr.squeeze('end')
+    cl = Reader(leaf_transcript(body), words, ch.pos, own, ('leaf', tag)); acc = verify_reduce([sub], inst.arch.M, cl, weak)
+    checks = verify_final(cl, sub.products, sub.sent + cl.sent); acc.digest = cl.tr.squeeze('end')
+    if cl.pos != len(words): raise Reject('trailing bytes')
+    leaf_points(inst, acc, own, points); return body, acc, checks
+def leaf_points(inst, acc, own, points):
+    model = key_digest(inst.arch, inst.vk); name = lambda k: (model, k) if k in inst.vk else k
+    points.update({name(k): p for k, p in own.items()}); acc.row = Form({name(k): v for k, v in acc.row.d.items()})
+
+def merge_transcript(accs, root, weak=()):
+    """The transcript of a merge and its rho."""
+    tr = Transcript(b'zktern/v1/decide' if root else b'zktern/v1/merge'); tr.absorb('count', enc_int(len(accs))); rho = None
+    for i, a in enumerate(accs):
+        if 'rho-early' in weak and i == len(accs) - 1: rho = tr.challenge('rho')
+        if 'no-digests' not in weak: tr.absorb('accumulator', a.digest)
+    rho = rho or tr.challenge('rho'); return tr, 1 if 'merge-rho-one' in weak else rho
+def powers(rho, accs): return [pow(rho, i, R) for i in range(len(accs))]
+def prove_merge(accs, root=False, seed=None, hook=None, weak=(), trace=None):
+    """(words, accumulator).  Rows of different widths: see the weak rule any-M."""
+    tr, rho = merge_transcript(accs, root, weak); ch = Writer(tr, Blinds(seed), hook); accs = accs or [Acc(([0], 0), [], Sec(0))]      # (none: a forgery)
+    fs = powers(rho, accs); M = max(len(a.row[0]) for a in accs)
+    def col(a, f): E = eq_table(a.t); return [f * (1 if 'no-eq' in weak else E[x * len(E) // M]) % R for x in range(M)]
+    acc = prove_rows(ch, sum(a.e * f for a, f in zip(accs, fs)), [(a.row[0] + [0] * (M - len(a.row[0])), a.row[1]) for a in accs], [col(a, f) for a, f in zip(accs, fs)])
+    prove_final(ch, [], ch.sent, acc if root else None)
+    if not root: acc.digest = tr.squeeze('end')
+    if trace is not None: trace.update(words=ch.words, challenges=tr.log, ends=[] if root else [acc.digest])
+    return bytes(ch.out), acc
+def verify_merge(accs, words, points, tag, root=False, weak=()):
+    """(accumulator, checks, transcript)."""
+    tr, rho = merge_transcript(accs, root, weak); ch = Reader(tr, words, 0, points, ('merge', tag)); acc = join(accs, rho, ch, weak)
+    checks = verify_final(ch, [], ch.sent, acc if root else None)
+    if ch.pos != len(words): raise Reject('trailing bytes')
+    if not root: acc.digest = tr.squeeze('end')
+    return acc, checks, tr
+def join(accs, rho, ch, weak=()):
+    """sum_x sum_i rho^i w_i(x) eq(t_i, x) becomes sum_i rho^i eq(t_i, t') w_i~(t')."""
+    def at(a, f): return lambda t: f if 'no-eq' in weak else f * eq_masked(a.t, t[:len(a.t)], 1 << len(a.t)) % R
+    e = sum((a.e * f for a, f in zip(accs, powers(rho, accs))), Form({}))
+    return verify_rows(ch, e, max((len(a.t) for a in accs), default=0), [(a.row, at(a, f)) for a, f in zip(accs, powers(rho, accs))])
+
+def prove_tree(tree, leaves, root=True, weak=()):
+    """(entries in postfix order, accumulator); tree: the number of a leaf, or a list of trees."""
+    if isinstance(tree, int): return [leaves[tree][0]], leaves[tree][1]
+    parts = [prove_tree(t, leaves, False, weak) for t in tree]; words, acc = prove_merge([a for _, a in parts], root, weak=weak)
+    return [e for es, _ in parts for e in es] + [('merge', len(tree), words)], acc
+def decider(entries): return max((n for n, e in enumerate(entries) if e[0] == 'merge'), default=None)
+def entry_size(entry, M, root):
+    """Bytes of the words of an entry."""
+    if entry[0] == 'merge': return 32 * (2 * log2up(M) + 3 + (M + 4) * root)
+    return 32 * (sum(Layout(entry[1].plan).proof_size()) - M - 4)
+def check_tree(entries, weak=()):
+    """All that is refused before a word is read: the shape, row widths, the number of words of every entry.  The leaves."""
+    leaves, depth = [e[1] for e in entries if e[0] == 'leaf'], 0
+    if not leaves or len(leaves) > 4096 or len(entries) > 8192: raise Reject('number of entries')
+    M = leaves[0].arch.M; last = decider(entries)
+    if any(i.arch.M != M for i in leaves) and 'any-M' not in weak: raise Reject('row widths differ')
+    for n, e in enumerate(entries):
+        if e[0] == 'leaf': depth += 1
+        elif 1 <= e[1] <= depth or 'any-k' in weak: depth = max(depth - e[1], 0) + 1
+        else: raise Reject('number of children')
+    if (depth != 1 or last != len(entries) - 1) and 'any-stack' not in weak: raise Reject('not one tree')
+    for n, e in enumerate(entries):
+        if len(e[2]) != entry_size(e, M, n == last) and not weak: raise Reject('number of words')
+    return leaves
+def verify_aggregate(entries, models, context, weak=(), debug=False, given=None, trace=None):
+    """models: digests of the keys that are expected.  given: points of accumulators by entry, for the weak rule free-t."""
+    leaves = check_tree(entries, weak)
+    for i in leaves:
+        if key_digest(i.arch, i.vk) not in models and 'any-model' not in weak: raise Reject('model is not expected')
+        if i.context != context and 'any-context' not in weak: raise Reject('another context')
+    points = {'G': G, 'H': H, **{('gen', j): g for j, g in enumerate(gens(max(i.arch.M for i in leaves)))}}
+    stack, checks, bodies, tr, log, last = [], [], set(), None, [], decider(entries)
+    for n, (kind, head, words) in enumerate(entries):
+        if kind == 'leaf':
+            body, acc, more = verify_leaf(head, words, points, n, weak)
+            if body in bodies and 'twice' not in weak: raise Reject('a leaf twice')
+            bodies.add(body)
+        else:
+            accs = stack[len(stack) - head:] if head <= len(stack) else stack; stack = stack[:-head] if head else stack
+            acc, more, tr = verify_merge(accs, words, points, n, n == last and 'undecided' not in weak, weak); log += tr.log
+        if 'free-t' in weak and given and n in given: acc.t = given[n]
+        stack.append(acc); checks += [('entry %d: %s' % (n, name), f) for name, f in more]
+    if debug:
+        bad = [n for n, f in checks if evaluate(f, points)[2]]
+        if bad: raise Reject('; '.join(sorted(set(bad))))
+    xi, f, total = tr.challenge('xi'), 1, Form({})             # entry by entry; any order will do
+    for _, form in checks: total = total + form * f; f = f * xi % R
+    if trace is not None: trace.update(challenges=log, xi=xi)
     if evaluate(total, points)[2]: raise Reject('final check')
     return len(total.d)
 
@@ -798,32 +946,38 @@ class SimReader(Reader):
         p = affine(p or commit(rnd(), 0)); self.put(label, enc_point(p)); key = key or ('pt', self.tag, self.pos)
         self.points[key] = p; return Form({key: 1})
     def field(self, label, k=None): self.put(label, enc_scalar(k)); return k % R
+def sim_final(ch, prods, sent, acc=None):
+    """First messages from responses, backwards; then the oracle is told to answer c."""
+    eps = ch.challenge('epsilon'); pok, f, zs = Form({}), 1, []
+    for s in sent: pok = pok + s * f; f = f * eps % R
+    ev = lambda form: evaluate(form, ch.points); c = rnd()
+    for _, X, Y, Z in prods:
+        z = [rnd() for _ in range(5)]; zs += [('z', v) for v in z]
+        ch.point('A', p=ev(com(z[0], z[1]) - X * c)); ch.point('B', p=ev(com(z[2], z[3]) - Y * c))
+        ch.point('D', p=ev(X * z[2] + com(0, z[4]) - Z * c))
+    if acc:
+        M = 1 << len(acc.t); z = [rnd() for _ in range(M + 2)]; zs += [('open', v) for v in z]
+        ch.point('Delta', p=ev(Form({('gen', j): v for j, v in enumerate(z[:M])}) + com(0, z[M]) - acc.row * c))
+        ch.point('E', p=ev(com(sum(x * y for x, y in zip(eq_table(acc.t), z)), z[M + 1]) - acc.e * c))
+    z = [rnd(), rnd()]; zs += [('pok', v) for v in z]; ch.point('K', p=ev(com(*z) - pok * c))
+    Transcript.programmed[ch.tr.squeeze('c')] = c
+    for n, v in zs: ch.field(n, v)
+def sim_points(M): return {'G': G, 'H': H, **{('gen', j): g for j, g in enumerate(gens(M))}}
 def simulate(inst):
-    M = inst.arch.M; pts = {'G': G, 'H': H, **{('gen', j): g for j, g in enumerate(gens(M))}}
-    ch = SimReader(Transcript(LABEL), pts, 0); sub = verify_body(inst, ch)
+    M = inst.arch.M; pts = sim_points(M); ch = SimReader(Transcript(LABEL), pts, 0); sub = verify_body(inst, ch)
     cl = SimReader(close_transcript([ch.tr.squeeze('end')]), pts, 'close')
-    rho = cl.challenge('rho'); e, groups = merge([sub], rho); t = []
-    for _ in range(log2up(M)): e, r = plain_round_v(cl, e); t.append(r)
-    Cs = {}
-    for (lo, w), rr in groups.items():
-        f = eq_masked([0] * (log2up(M) - len(lo)) + list(lo), t, w)
-        for k, co in rr.items(): Cs[k] = (Cs.get(k, 0) + f * co) % R
-    eps = cl.challenge('epsilon'); pok, f = Form({}), 1
-    for s in sub.sent + cl.sent: pok = pok + s * f; f = f * eps % R
-    ev = lambda form: evaluate(form, pts); c = rnd(); com = lambda v, r: Form({'G': v % R, 'H': r % R})
-    zs = []
-    for _, X, Y, Z in sub.products:                             # first messages from responses, backwards
-        z = [rnd() for _ in range(5)]; zs += z
-        cl.point('A', p=ev(com(z[0], z[1]) - X * c)); cl.point('B', p=ev(com(z[2], z[3]) - Y * c))
-        cl.point('D', p=ev(X * z[2] + com(0, z[4]) - Z * c))
-    z = [rnd() for _ in range(M + 4)]; row = Form({('gen', j): v for j, v in enumerate(z[:M])})
-    cl.point('Delta', p=ev(row + com(0, z[M]) - Form(Cs) * c))
-    cl.point('E', p=ev(com(sum(x * y for x, y in zip(eq_table(t), z)), z[M + 1]) - e * c)); cl.point('K', p=ev(com(z[M + 2], z[M + 3]) - pok * c))
-    Transcript.programmed[cl.tr.squeeze('c')] = c
-    for v in zs: cl.field('z', v)
-    for v in z[:M + 2]: cl.field('open', v)
-    for v in z[M + 2:]: cl.field('pok', v)
+    acc = verify_reduce([sub], M, cl); sim_final(cl, sub.products, sub.sent + cl.sent, acc)
     return bytes(ch.out + cl.out)
+
+def sim_leaf(inst, tag=0):
+    """(entry, accumulator, points): a leaf without a witness."""
+    own, pts = sim_points(inst.arch.M), {}; ch = SimReader(Transcript(LABEL), own, tag); sub = verify_body(inst, ch, tag)
+    cl = SimReader(leaf_transcript(ch.tr.squeeze('end')), own, ('leaf', tag)); acc = verify_reduce([sub], inst.arch.M, cl)
+    sim_final(cl, sub.products, sub.sent + cl.sent); acc.digest = cl.tr.squeeze('end')
+    leaf_points(inst, acc, own, pts); return ('leaf', inst, bytes(ch.out + cl.out)), acc, pts
+def sim_merge(accs, points, root, tag):
+    tr, rho = merge_transcript(accs, root); ch = SimReader(tr, points, ('merge', tag)); acc = join(accs, rho, ch)
+    sim_final(ch, [], ch.sent, acc if root else None); acc.digest = None if root else tr.squeeze('end'); return ('merge', len(accs), bytes(ch.out)), acc
 
 # ------------------------------------------------------------------------------------- tests
 def pmul(a, b, f):
@@ -867,6 +1021,142 @@ def setup(rng, M, widths, modes, B, private=False, ymin=0):
 def verdict(f, *a, **k):
     try: f(*a, **k); return 'accepted'
     except Reject as e: return str(e)
+
+def balanced(rng, M):
+    """A model of signed inputs and an input for which the right side of the linear sumcheck sums to 0 (it holds x, y, as many
+    multiplicities as leaves, a 1 per layer): a CONSTANT added to the left side then goes unnoticed until the opening."""
+    rows = [[[rng.choice([-1, 0, 1]) for _ in range(n)] for _ in range(k)] for n, k in ((5, 3), (3, 2))]
+    m = Model(M, [5, 3, 2], rows, [[1, 0, -2], [0, 1]], [(1, 0, 3)], (-8, 7)); sk, vk = keygen(m); total = (1 << Layout(Plan(m.arch, 1)).K) + 2
+    while True:
+        w = Witness(m, [[rng.randint(-8, 7) for _ in range(5)]])
+        if sum(w.X[0]) + sum(w.y[0][0]) + total == 0: return Instance(m.arch, vk, w.X, w.z[-1], b'ctx'), sk, w
+def false_leaf(S, weak=(), ends=lambda v: (v[2] * inv(v[1]), v[1], v[2])):
+    """A leaf of wrong logits; w_hat is bent, so that the opening alone can tell."""
+    m, sk, _, _, w, inst = S; top = 1 << m.arch.k_last; Z = [list(r) for r in inst.logits]; Z[0][0] += 1 if Z[0][0] < top - 1 else -1
+    return prove_leaf(inst.but(logits=Z), sk, w, hook=lambda n, v: ends(v) if n == 'ends' else v, weak=weak)
+def error(acc): return (acc.e.v - sum(x * y for x, y in zip(eq_table(acc.t), acc.row[0]))) % R
+
+def aggregate_tests(rng, report):
+    print('aggregates: honest trees')
+    S = [setup(rng, 4, [3, 3, 2], None, 1), setup(rng, 4, [5, 4, 2], None, 2), setup(rng, 4, [2, 3, 3, 1], None, 1, True, -1), setup(rng, 4, [6, 2, 2], 'a', 3)]
+    X = [[1, 2, 3], [0, 1, 2]]; w = Witness(S[0][0], X); S.append((*S[0][:3], X, w, S[0][5].but(X=X, logits=w.z[-1], modes=None)))
+    L = [prove_leaf(s[5], s[1], s[4]) for s in S]; models = {key_digest(s[5].arch, s[5].vk) for s in S}      # 4 models; the fifth leaf is of the first
+    V = lambda entries, weak=(), ctx=b'ctx', models=models, **kw: verdict(verify_aggregate, entries, models, ctx, weak, True, **kw)
+    for tree in ([0], [0, 1, 2], [4, 3, 2, 1, 0], [[0, 1], [2, 3], 4], [[[0, 1], 2], 3], [[[[1]]], [[0], 4]]):
+        entries, acc = prove_tree(tree, L); size = sum(len(e[2]) for e in entries)
+        report('tree %s: %d leaves, %d entries, %d bytes' % (str(tree).replace(' ', ''), sum(e[0] == 'leaf' for e in entries), len(entries), size), V(entries), 'accepted')
+    report('  and with one equation for all checks', verdict(verify_aggregate, entries, models, b'ctx'), 'accepted')
+    one = [setup(rng, 1, [3, 2, 2], None, n + 1) for n in range(2)]
+    report('M = 1: no rounds', V(prove_tree([[0], 1], [prove_leaf(s[5], s[1], s[4]) for s in one])[0], models={key_digest(s[5].arch, s[5].vk) for s in one}), 'accepted')
+    a = prove_leaf(S[0][5], S[0][1], S[0][4], bytes(32)); b = prove_leaf(S[0][5], S[0][1], S[0][4], bytes(32))
+    report('leaf, merge and decider follow from their seeds', 'equal' if a[0] == b[0] and all(prove_merge([a[1], L[1][1]], r, bytes(31) + b'2')[0] ==
+           prove_merge([b[1], L[1][1]], r, bytes(31) + b'2')[0] for r in (False, True)) else 'accepted')
+
+    print('aggregates: forgeries (a line with "dropped" PASSES because that rule is dropped; the next is the same, with the rule)')
+    def tree(t, leaves, weak=()): return prove_tree(t, leaves, weak=weak)[0]
+    F = false_leaf(S[0]); bad = [F] + L[1:]
+    report('a false leaf among true ones', V(tree([0, 1, 2], bad)), 'opening: value'); report('  at the end', V(tree([1, 2, 0], bad)), 'opening: value')
+    report('  deep in a tree', V(tree([[1, [0, 2]], 3], bad)), 'opening: value'); report('  alone', V(tree([0], bad)), 'opening: value')
+    G2 = false_leaf(S[0], ends=lambda v: v); report('  its product left wrong', V(tree([0, 1], [G2, L[1]])), 'entry 0: product w_hat*x_hat')
+    bi, bsk, bw = balanced(rng, 4); models.add(key_digest(bi.arch, bi.vk))
+    def cancelling(weak, deep=False):
+        """A false leaf whose error is known; then a leaf with the error that cancels it: a constant in w_hat, halved by every round."""
+        parts, top = [F[0]], F[1]
+        if deep: words, top = prove_merge([F[1], L[1][1]], weak=weak); parts = [F[0], L[1][0], ('merge', 2, words)]
+        guess = merge_transcript([top, top], True, weak)[1] if weak else 1      # the last child's digest must not matter
+        d = [-error(top) * 4 * inv(guess) % R]
+        def hook(n, v):
+            if n == 'left': return [(x + d[0]) % R for x in v]
+            if n == 'round': d[0] = d[0] * inv(2) % R; return v[0] + d[0], v[1]
+            return v
+        entry, acc = prove_leaf(bi, bsk, bw, hook=hook); words, _ = prove_merge([top, acc], True, weak=weak); return V(parts + [entry, ('merge', 2, words)], weak)
+    for rule, text in (('merge-rho-one', 'errors of two leaves cancel: rho = 1, its powers dropped'),
+                       ('rho-early', "rho is drawn before the last child's digest: order dropped"),
+                       ('no-digests', "children's digests dropped")):
+        report(text, cancelling((rule,)), 'accepted'); report('  the same, with the rule', cancelling(()), 'opening: value')
+    report('errors of a merge and a leaf above it cancel: powers dropped', cancelling(('merge-rho-one',), True), 'accepted')
+    report('  the same, powers of rho', cancelling((), True), 'opening: value')
+    es = tree([0, 1], L); swapped = [es[1], es[0], es[2]]; loose = ('no-digests', 'merge-rho-one'); es1 = tree([0, 1], L, loose)
+    report('leaves swapped: digests and powers dropped', V([es1[1], es1[0], es1[2]], loose), 'accepted'); report('  the same, with the rules', V(swapped), 'opening')
+    i = (lambda X: S[0][5].but(X=X, logits=Witness(S[0][0], X).z[-1]))([[(v + 1) % 4 for v in S[0][3][0]]]); twin = prove_leaf(i, S[0][1], Witness(S[0][0], i.X)); e2 = tree([0, 1], [L[0], twin])
+    report("  one leaf's words under another's statement", V([('leaf', e2[1][1], e2[0][2]), ('leaf', e2[0][1], e2[1][2]), e2[2]]), 'entry 0: product')
+    report('  a leaf replaced by a new proof of the same statement', V([prove_leaf(S[0][5], S[0][1], S[0][4])[0], *es[1:]]), 'opening')
+    x = setup(rng, 4, [3, 3, 2], None, 1); o = prove_leaf(x[5], x[1], x[4]); e2 = tree([0, 1], [L[0], o])
+    report('a leaf of another model: list of models dropped', V(e2, ('any-model',)), 'accepted'); report('  the same, with the rule', V(e2), 'model is not expected')
+    i = S[0][5].but(context=b'other'); o = prove_leaf(i, S[0][1], S[0][4]); e2 = tree([0, 1], [L[1], o])
+    report('a leaf of another context: dropped', V(e2, ('any-context',)), 'accepted'); report('  the same, with the rule', V(e2), 'another context')
+    report('  its context renamed', V([e2[0], ('leaf', S[0][5], e2[1][2]), e2[2]]))
+    e2 = tree([0, 0, 1], L); report('a leaf twice: rule dropped', V(e2, ('twice',)), 'accepted'); report('  the same, with the rule', V(e2), 'a leaf twice')
+    sub = Writer(Transcript(LABEL), Blinds(bytes(32))); body = prove_body(S[0][5], S[0][1], S[0][4], sub); digest = sub.tr.squeeze('end'); twice = []
+    for n in range(2):
+        cl = Writer(leaf_transcript(digest), Blinds()); acc = prove_reduce([body], 4, cl, ()); prove_final(cl, body.products, body.sent + cl.sent)
+        acc.digest = cl.tr.squeeze('end'); twice.append((('leaf', S[0][5], bytes(sub.out + cl.out)), acc))
+    # (its closings have blinds of their own; with one seed for both they would be equal, or give the scalars away)
+    report('  one body closed twice: the end digests differ', V(tree([0, 1], twice)) if twice[0][1].digest != twice[1][1].digest else '', 'a leaf twice')
+    report('  one statement proved twice is no offence', V(tree([0, 1], [L[0], prove_leaf(S[0][5], S[0][1], S[0][4])])), 'accepted')
+    moved = Acc(F[1].row, [0, rnd()], F[1].e); moved.digest = F[1].digest; v = [sum(x * y for x, y in zip(eq_table([b, moved.t[1]]), F[1].row[0])) for b in (0, 1)]
+    moved.t[0] = (F[1].e.v - v[0]) * inv(v[1] - v[0]) % R; words, _ = prove_merge([moved, L[1][1]], True); e2 = [F[0], L[1][0], ('merge', 2, words)]
+    report("a child's point is chosen so that its value is right: dropped", V(e2, ('free-t',), given={0: moved.t}), 'accepted')
+    report('  the same, the point of its transcript', V(e2), 'opening')
+    def toy(cols, weak, ts):
+        """Accumulators made by hand, of values sum_x w(x) col(x) that are not those at their points."""
+        P, W, pts = [], [], {'G': G, 'H': H, **{('gen', j): g for j, g in enumerate(gens(4))}}
+        for i, (t, col) in enumerate(zip(ts, cols)):
+            w, b, be = [rnd() for _ in col], rnd(), rnd(); e = sum(x * y for x, y in zip(w, col)) % R; pts['w', i], pts['e', i] = commit_row(w, b), commit(e, be)
+            P.append(Acc((w, b), t, Sec(e, be))); W.append(Acc(Form({('w', i): 1}), t, Form({('e', i): 1}))); P[i].digest = W[i].digest = bytes([i]) * 64
+        words, _ = prove_merge(P, True, weak=weak)
+        try: bad = [n for n, f in verify_merge(W, words, pts, 0, True, weak)[1] if evaluate(f, pts)[2]]
+        except Reject as e: return str(e)
+        return '; '.join(bad) or 'accepted'
+    t = [[rnd(), rnd()] for _ in range(2)]
+    report("false values, the factors eq(t_i, t') dropped", toy([[1] * 4] * 2, ('no-eq',), t), 'accepted')
+    report('  the same, with the factors', toy([[1] * 4] * 2, (), t), 'opening: value')
+    # a row of 2 entries among rows of 4, its point read from the wrong end: entries 0 and 1 both count with eq(t, top bit = 0)
+    report('rows of unequal width, points aligned at the top bit: rule dropped', toy([[1 - t[0][0]] * 2, eq_table(t[1])], ('any-M',), [t[0][:1], t[1]]), 'accepted')
+    x = setup(rng, 8, [3, 3, 2], None, 1); models.add(key_digest(x[5].arch, x[5].vk)); o = prove_leaf(x[5], x[1], x[4]); e2 = tree([0, 1], [L[0], o])
+    report('  leaves of unequal width, with the rule', V(e2), 'row widths differ')
+    w1, a1 = prove_merge([F[1]]); w2, _ = prove_merge([L[1][1]], True)
+    report('false leaf, nothing opened: decider dropped', V([F[0], ('merge', 1, w1)], ('undecided',)), 'accepted')
+    report('  the same, with the rule', V([F[0], ('merge', 1, w1)]), 'number of words')
+    report("  a decider's words as an inner merge", V(tree([0], L) + [('merge', 1, w2)]), 'number of words')
+    e2 = [F[0], L[1][0], ('merge', 1, w2)]; report('a leaf that no merge takes: one tree dropped', V(e2, ('any-stack',)), 'accepted')
+    report('  the same, with the rule', V(e2), 'not one tree')
+    e2 = [L[1][0], ('merge', 1, w2), F[0]]; report('a leaf after the decider: one tree dropped', V(e2, ('any-stack',)), 'accepted')
+    report('  the same, with the rule', V(e2), 'not one tree')
+    w0, _ = prove_merge([], True); e2 = [F[0], ('merge', 0, w0)]
+    report('a decider of no children: number and one tree dropped', V(e2, ('any-k', 'any-stack')), 'accepted'); report('  the same, with the rule', V(e2), 'number of children')
+    two = prove_merge([L[0][1], L[1][1]], True)[0]; e2 = [L[0][0], L[1][0], ('merge', 3, two)]
+    report('more children than there are, read as all: number dropped', V(e2, ('any-k',)), 'accepted'); report('  the same, with the rule', V(e2), 'number of children')
+    report("another tree over the same leaves, with this one's decider", V(tree([[0, 1], 2], L)[:4] + [('merge', 2, tree([0, 1, 2], L)[-1][2])]), 'opening')
+    report("  a tree of the same shape over them, in another order", V([*tree([[0, 1], 2], L)[:4], tree([2, [0, 1]], L)[-1]]), 'opening')
+    report('leaves alone', V([L[0][0], L[1][0]]), 'not one tree')
+    report('no entry', V([]), 'number of entries'); es = tree([[0, 1], 2], L); n = 0; mutants = 0
+    for k, (kind, head, words) in enumerate(es):
+        places = range(len(words) // 32) if kind == 'merge' else rng.sample(range(len(words) // 32), 5)
+        for j in places:
+            b = bytearray(words); b[32 * j + 31 - rng.randrange(31)] ^= 1 << rng.randrange(8); mutants += 1
+            n += verdict(verify_aggregate, es[:k] + [(kind, head, bytes(b))] + es[k + 1:], models, b'ctx') == 'accepted'
+    report('every word of the merges, 5 of every leaf mutated (%d), accepted: %d' % (mutants, n), 'rejected all' if n == 0 else 'accepted')
+
+    print('aggregates: zero knowledge')
+    s = S[0]; seed = bytes(31) + b'3'; p, q, r, u = {}, {}, {}, {}; prove_leaf(s[5], s[1], s[4], seed, trace=p)
+    pf = prove_many([(s[5], s[1], s[4])], seeds=[seed], trace=q); verify_many([s[5]], pf, trace=u); prove_leaf(s[5], s[1], s[4], bytes(31) + b'4', trace=r)
+    def extract(p):
+        """z0 = b0 + c*x twice with one b0: the hidden scalar x, here S of the lookups."""
+        z = lambda w, i: int.from_bytes([v for n, v in w if n == 'z'][i], 'big'); c = lambda log: next(k for n, k in log if n == 'c')
+        f = inv(c(p['challenges']) - c(u['challenges'])); x, b = ((z(p['words'], i) - z(q['words'], i)) * f for i in (0, 1))
+        return 'a secret is out' if enc_point(commit(x, b)) == dict(p['words'])['S'] else 'nothing'
+    report('one seed for a proof and a leaf of one statement: never', extract(p), 'a secret is out'); report('  a seed for each', extract(r), 'nothing')
+    words = lambda es: {e[2][j:j + 32] for e in es if e[0] == 'merge' for j in range(0, len(e[2]), 32)}
+    report('two aggregates of the same leaves share no word of a merge', 'none' if not words(tree([[0, 1], 2], L)) & words(tree([[0, 1], 2], L)) else 'accepted')
+    Z = [list(r) for r in S[0][5].logits]; Z[0][0] += 1 if Z[0][0] < 0 else -1; insts = [S[0][5], S[1][5], S[2][5]]
+    for name, insts in (('true statements', insts), ('false ones', [insts[0].but(logits=Z)] + insts[1:])):
+        sims = [sim_leaf(i, n) for n, i in enumerate(insts)]; pts = sim_points(4)
+        for _, _, own in sims: pts.update(own)
+        accs = [a for _, a, _ in sims]; inner, acc = sim_merge(accs[:2], pts, False, 8); both = []
+        for part in ([[sims[0][0], sims[1][0], inner, sims[2][0]], [acc, accs[2]]], [[sims[2][0], sims[0][0]], [accs[2], accs[0]]]):      # leaves 0 and 2 are in both
+            both.append(part[0] + [sim_merge(part[1], pts, True, 9)[0]]); report('simulated aggregate %d of one leaf, %s' % (len(both), name), V(both[-1]), 'accepted')
+    Transcript.programmed.clear(); report('  and rejected by the real oracle', V(both[0]))
 
 def main():
     rng = random.Random(int(sys.argv[1]) if len(sys.argv) > 1 else 7); bad = 0; t0 = time.time()
@@ -1045,6 +1335,7 @@ def main():
     Z = [list(r) for r in inst.logits]; Z[0][0] = other(Z[0][0], logit_range(m.arch)); i = inst.but(logits=Z)
     sp = simulate(i); report('  even of a false statement', verdict(verify_many, [i], sp), 'accepted')
     Transcript.programmed.clear(); report('  and rejected by the real oracle', verdict(verify_many, [i], sp))
+    aggregate_tests(rng, report)
     here = os.path.dirname(os.path.abspath(__file__)); vectors = os.path.join(here, 'vectors.json')
     if os.path.exists(vectors):
         sys.path.insert(0, here); import make_vectors

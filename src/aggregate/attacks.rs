@@ -380,3 +380,26 @@ fn deferred_proofs_are_checked_whole() {
     assert_eq!(lab.false_leaf(1, Fr::one()).check(&[lab.key()]), Err(AggregateError::Secret));
     assert_eq!(good.check(&[lab.key()]), Ok(()));
 }
+
+/// Should the system's randomness ever repeat: closings of one thing never share blinds, or one first message would meet two
+/// challenges, which gives the scalars away.
+#[test]
+fn no_two_closings_share_blinds() {
+    let lab = Lab::small();
+    let inputs = lab.inputs(1, 1);
+    let entropy = [1; 32];
+    let proof = lab.session.prove(&inputs, false, CONTEXT, &entropy, &NoProgress).unwrap().0.words;
+    let leaf = || lab.session.defer(&inputs, false, CONTEXT, &entropy, &NoProgress).unwrap().0;
+    let last = |parts: Aggregate| words_of(&mut parts.entries.into_iter().next_back().unwrap()).clone();
+    let closings = [
+        proof,
+        last(leaf().parts),
+        last(merge(&Cpu, vec![leaf()], &entropy).unwrap().parts),
+        last(decide(&Cpu, vec![leaf()], &entropy).unwrap()),
+        last(merge(&Cpu, vec![leaf(), lab.leaf(1, 2)], &entropy).unwrap().parts),
+        last(merge(&Cpu, vec![lab.leaf(1, 2), leaf()], &entropy).unwrap().parts),
+    ];
+    let words: Vec<&[u8]> = closings.iter().flat_map(|c| c.chunks(32)).collect();
+    let distinct: std::collections::BTreeSet<&[u8]> = words.iter().copied().collect();
+    assert_eq!(distinct.len(), words.len());
+}

@@ -34,6 +34,8 @@ pub mod errors;
 pub mod file;
 #[cfg(feature = "prover")]
 pub mod prove;
+#[cfg(all(test, feature = "prover"))]
+mod vectors;
 pub mod verify;
 
 pub use errors::{AggregateError, Part};

@@ -29,7 +29,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Deferred, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
+            let seed = |instance: &Instance<'_>| self.seed("zktern/v1/leaf-blinds", instance, inputs, entropy, attempt);
             self.defer_once(inputs, private, context, &seed, progress)
         })
     }
@@ -94,21 +94,17 @@ impl<C: Compute> Session<C> {
 /// # Errors
 /// When they do not fit together, or the device fails.
 pub fn merge<C: Compute>(compute: &C, parts: Vec<Deferred>, entropy: &[u8; 32]) -> Result<Deferred, MergeError> {
-    let seed = seed(&parts, entropy);
-    let (joined, openings, digests) = join(parts)?;
-    Ok(merge_with(compute, joined, &openings, &digests, Blinds::new(seed))?)
+    let seed = seed(Role::Inner, &parts, entropy);
+    merge_with(compute, parts, seed)
 }
 
-fn merge_with<C: Compute>(
-    compute: &C,
-    mut parts: Aggregate,
-    openings: &[Opening<Hidden, Row>],
-    digests: &[[u8; DIGEST]],
-    mut blinds: Blinds,
-) -> Result<Deferred, ProveError> {
+/// The same with the seed of its blinds.
+pub(super) fn merge_with<C: Compute>(compute: &C, parts: Vec<Deferred>, seed: [u8; 32]) -> Result<Deferred, MergeError> {
+    let Joined { mut parts, openings, digests } = join(parts)?;
+    let mut blinds = Blinds::new(seed);
     let row_bits = openings.first().map_or(0, |o| o.point.len());
-    let mut writer = Writer::new(merge_transcript(Role::Inner, digests), 2 * row_bits, &mut blinds, compute)?;
-    let opening = reduce(compute, &mut writer, openings, row_bits)?;
+    let mut writer = Writer::new(merge_transcript(Role::Inner, &digests), 2 * row_bits, &mut blinds, compute)?;
+    let opening = reduce(compute, &mut writer, &openings, row_bits)?;
     sigma::prove(&mut writer, compute, &mut blinds, &[], &[], None)?;
     let (digest, _, words) = writer.finish()?;
     parts.entries.push(Entry::Merge { children: openings.len(), words });
@@ -120,24 +116,20 @@ fn merge_with<C: Compute>(
 /// # Errors
 /// When they do not fit together, or the device fails.
 pub fn decide<C: Compute>(compute: &C, parts: Vec<Deferred>, entropy: &[u8; 32]) -> Result<Aggregate, MergeError> {
-    let seed = seed(&parts, entropy);
-    let (joined, openings, digests) = join(parts)?;
-    Ok(decide_with(compute, joined, &openings, &digests, Blinds::new(seed))?)
+    let seed = seed(Role::Decider, &parts, entropy);
+    decide_with(compute, parts, seed)
 }
 
-fn decide_with<C: Compute>(
-    compute: &C,
-    mut parts: Aggregate,
-    openings: &[Opening<Hidden, Row>],
-    digests: &[[u8; DIGEST]],
-    mut blinds: Blinds,
-) -> Result<Aggregate, ProveError> {
+/// The same with the seed of its blinds.
+pub(super) fn decide_with<C: Compute>(compute: &C, parts: Vec<Deferred>, seed: [u8; 32]) -> Result<Aggregate, MergeError> {
+    let Joined { mut parts, openings, digests } = join(parts)?;
+    let mut blinds = Blinds::new(seed);
     let row_bits = openings.first().map_or(0, |o| o.point.len());
     let generators = Generators::new(1 << row_bits);
     let mask = Mask::draw(compute, &mut blinds, 1 << row_bits);
-    let mut writer = Writer::new(merge_transcript(Role::Decider, digests), 2 * row_bits, &mut blinds, compute)?;
-    let delta = mask.commit(compute, generators.rows())?;
-    let opening = reduce(compute, &mut writer, openings, row_bits)?;
+    let mut writer = Writer::new(merge_transcript(Role::Decider, &digests), 2 * row_bits, &mut blinds, compute)?;
+    let delta = mask.commit(compute, generators.rows()).map_err(ProveError::from)?;
+    let opening = reduce(compute, &mut writer, &openings, row_bits)?;
     sigma::prove(&mut writer, compute, &mut blinds, &[], &[], Some((&opening, &mask, &delta)))?;
     let (_, _, words) = writer.finish()?;
     parts.entries.push(Entry::Merge { children: openings.len(), words });
@@ -173,7 +165,11 @@ pub enum MergeError {
 }
 
 /// Everything public one after the other, and what is to be merged.
-type Joined = (Aggregate, Vec<Opening<Hidden, Row>>, Vec<[u8; DIGEST]>);
+struct Joined {
+    parts: Aggregate,
+    openings: Vec<Opening<Hidden, Row>>,
+    digests: Vec<[u8; DIGEST]>,
+}
 
 fn join(parts: Vec<Deferred>) -> Result<Joined, MergeError> {
     common_width(parts.iter().map(Deferred::row_width))?;
@@ -203,13 +199,17 @@ fn join(parts: Vec<Deferred>) -> Result<Joined, MergeError> {
         let found = all.leaves().count();
         return Err(AggregateError::Shape(format!("{found} leaves, expected at most {MAX_LEAVES}")).into());
     }
-    Ok((all, openings, digests))
+    Ok(Joined { parts: all, openings, digests })
 }
 
-/// The seed of a merge's blinds: the operating system's randomness, what is merged, and the blinds of its rows, which nobody
-/// else knows.
-fn seed(parts: &[Deferred], entropy: &[u8; 32]) -> [u8; 32] {
-    let mut all = Zeroizing::new([b"zktern/v1/merge-blinds".as_slice(), entropy].concat());
+/// The seed of a merge's blinds: the operating system's randomness, what is merged and whether it is opened, and the blinds of its
+/// rows, which nobody else knows. A merge and a decider of the same parts never share blinds, whatever the randomness.
+fn seed(role: Role, parts: &[Deferred], entropy: &[u8; 32]) -> [u8; 32] {
+    let purpose = match role {
+        Role::Inner => "zktern/v1/merge-blinds",
+        Role::Decider => "zktern/v1/decide-blinds",
+    };
+    let mut all = Zeroizing::new([purpose.as_bytes(), entropy].concat());
     for Deferred { opening, digest, .. } in parts {
         all.extend_from_slice(digest);
         all.extend_from_slice(&fr::encode(&opening.row.blind));

@@ -33,7 +33,7 @@ pub mod progress;
 #[cfg(feature = "prover")]
 pub mod prove;
 #[cfg(all(test, feature = "prover"))]
-mod vectors;
+pub(crate) mod vectors;
 #[cfg(feature = "prover")]
 pub mod witness;
 

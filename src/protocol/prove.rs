@@ -112,7 +112,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
+            let seed = |instance: &Instance<'_>| self.seed("zktern/v1/proof-blinds", instance, inputs, entropy, attempt);
             self.attempt(inputs, private, context, &seed, progress)
         })
     }
@@ -128,10 +128,19 @@ impl<C: Compute> Session<C> {
         }
     }
 
-    /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
-    pub(crate) fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
+    /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness, the statement, and what
+    /// the blinds are for. Should the randomness ever repeat, a proof and a leaf of one statement still have blinds of their own:
+    /// the same first messages under two challenges would give the scalars away.
+    pub(crate) fn seed(
+        &self,
+        purpose: &str,
+        instance: &Instance<'_>,
+        inputs: &[i32],
+        entropy: &[u8; 32],
+        attempt: u8,
+    ) -> [u8; 32] {
         let statement = instance.transcript().squeeze("seed");
-        let pieces: [&[u8]; 5] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt]];
+        let pieces: [&[u8]; 5] = [purpose.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt]];
         // Some values at a time: a batch has many.
         let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
         let pieces = pieces.into_iter().map(|p| Zeroizing::new(p.to_vec()));

@@ -6,16 +6,16 @@ use crate::model::{Architecture, Clamp, Layer, Network, Requantise, TernaryMatri
 use crate::transcript::{Blinds, Stream, Transcript, digest};
 use serde_json::Value;
 
-fn vectors() -> Value {
+pub(crate) fn vectors() -> Value {
     serde_json::from_str(include_str!("../../tests/reference/vectors.json")).unwrap()
 }
 
-fn bytes(v: &Value) -> Vec<u8> {
+pub(crate) fn bytes(v: &Value) -> Vec<u8> {
     let s = v.as_str().unwrap();
     (0..s.len() / 2).map(|i| u8::from_str_radix(&s[2 * i..2 * i + 2], 16).unwrap()).collect()
 }
 
-fn seed(v: &Value) -> [u8; 32] {
+pub(crate) fn seed(v: &Value) -> [u8; 32] {
     bytes(v).try_into().unwrap()
 }
 
@@ -23,7 +23,7 @@ fn int(v: &Value) -> i32 {
     i32::try_from(v.as_i64().unwrap()).unwrap()
 }
 
-fn ints(v: &Value) -> Vec<i32> {
+pub(crate) fn ints(v: &Value) -> Vec<i32> {
     match v {
         Value::Array(all) => all.iter().flat_map(ints).collect(),
         one => vec![int(one)],
@@ -31,7 +31,7 @@ fn ints(v: &Value) -> Vec<i32> {
 }
 
 /// The network of a case.
-pub(super) fn network(case: &Value) -> Network {
+pub(crate) fn network(case: &Value) -> Network {
     let layer = |l: &Value| {
         let rows = l["weights"].as_array().unwrap();
         let columns = rows[0].as_array().unwrap().len();
@@ -48,7 +48,7 @@ pub(super) fn network(case: &Value) -> Network {
     }
 }
 
-fn assert_words(name: &str, got: &[u8], expected: &Value) {
+pub(crate) fn assert_words(name: &str, got: &[u8], expected: &Value) {
     let expected = expected.as_array().unwrap();
     for (i, (word, pair)) in got.chunks(32).zip(expected).enumerate() {
         assert_eq!(word, bytes(&pair[1]), "{name}: word {i}, `{}`", pair[0]);

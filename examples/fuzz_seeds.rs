@@ -22,6 +22,8 @@ fn main() -> std::io::Result<()> {
         ("secret", "small.key"),
         ("proof", "small.proof"),
         ("proof", "hidden.proof"),
+        ("aggregate", "three.proof"),
+        ("aggregate", "two.deferred"),
     ];
     for (target, name) in targets {
         let bytes = fs::read(fixtures.join(name))?;

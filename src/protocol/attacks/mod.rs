@@ -19,7 +19,7 @@
 //! | batched opening not tied to the claims | `cancel::one_wrong_claim_in_a_batch` (B = 1, 2, 3, 5), `values::factors_scaled`, `values::opening_sumcheck_changed` |
 //! | lengths, round counts, degrees read from the proof; truncating zip | `words::proofs_have_exactly_one_length`, `mutations` (words left out, words twice), `words::a_file_says_how_many_inputs_it_is_about` |
 //! | a check computed and dropped | `words::every_word_is_bound` (every check is the only one that some change breaks), `mutations::no_mutation_is_accepted` |
-//! | folding challenge fixed to 1, errors cancel | inside one proof: `cancel::opening_claims_that_cancel` (`ρ = 1`); two leaves: there is no aggregation yet |
+//! | folding challenge fixed to 1, errors cancel | inside one proof: `cancel::opening_claims_that_cancel` (`ρ = 1`); two leaves, in one merge and across levels: `aggregate::attacks::two_leaves_whose_errors_cancel`, `errors_that_cancel_between_levels_of_the_tree`, `rho_that_does_not_depend_on_the_leaves` |
 //! | multiplicities or witness committed after α, β | `known::multiplicities_for_known_challenges`, `known::tuples_packed_into_one_integer` |
 //! | quotient or remainder not range-checked; sign of zero; two decompositions | `values::other_quotient_and_remainder`, `known::a_lookup_sum_that_nobody_compares` |
 //! | tuple packed into one integer without range checks | `known::tuples_packed_into_one_integer` |
@@ -27,7 +27,7 @@
 //! | weights not of the claimed form | `ternary::a_weight_beyond_one`, `ternary::weights_whose_errors_cancel`, `ternary::a_square_that_is_none`, `ternary::ternarity_is_about_the_committed_rows` |
 //! | malleable proofs, trailing bytes, non-canonical scalars, points off the curve or at infinity | `words::encodings_are_canonical`, `words::every_word_is_bound`, `words::a_file_says_how_many_inputs_it_is_about`, `mutations` |
 //! | unbounded allocation, panic, overflow in the parser or verifier | `words::tables_are_bounded_before_they_are_made`, `words::unusable_statements`, the codec's own tests, the fuzz targets, `tests/resources.rs` |
-//! | same blinding used twice; zeroed blinds; unblinded multiplicities | `hiding::proofs_share_no_word`, `hiding::words_of_hundreds_of_proofs_are_distinct`, `hiding::blinds_of_thousands_of_proofs_are_distinct`, `hiding::every_row_is_blinded`, `simulator::simulated_proofs_verify_with_their_oracle_alone` |
+//! | same blinding used twice; zeroed blinds; unblinded multiplicities | `hiding::proofs_share_no_word`, `hiding::words_of_hundreds_of_proofs_are_distinct`, `hiding::blinds_of_thousands_of_proofs_are_distinct`, `hiding::every_row_is_blinded`, `aggregate::attacks::no_two_closings_share_blinds`, `simulator::simulated_proofs_verify_with_their_oracle_alone` |
 //! | opening point not bound | `known::an_opening_round_with_a_known_challenge` |
 //! | proof replayed under another model, input, batch or context | `words::proofs_are_about_one_statement` |
 //! | committed rows unconstrained beyond their logical width | `hidden_width::a_neuron_hidden_beyond_the_width` |

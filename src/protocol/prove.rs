@@ -47,6 +47,8 @@ type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
 
 /// Attempts before a prover gives up; one fails with probability about 2^-230.
 const ATTEMPTS: u8 = 3;
+/// Domain of a proof's seed.
+const PROOF_BLINDS: &str = "zktern/v1/proof-blinds";
 
 impl<C: Compute> Session<C> {
     /// Loads a model onto a device.
@@ -102,7 +104,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
+            let seed = |instance: &Instance<'_>| self.seed(PROOF_BLINDS, instance, inputs, entropy, attempt);
             self.attempt(inputs, private, context, &seed, progress)
         })
     }
@@ -119,10 +121,10 @@ impl<C: Compute> Session<C> {
     }
 
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
-    pub(crate) fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
-        let statement = instance.transcript().squeeze("seed");
+    pub(crate) fn seed(&self, domain: &str, of: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
+        let statement = of.transcript().squeeze("seed");
         let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
-        let pieces: [&[u8]; 6] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt], &inputs];
+        let pieces: [&[u8]; 6] = [domain.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt], &inputs];
         let mut seed = [0; 32];
         seed.copy_from_slice(&digest(pieces)[..32]);
         seed

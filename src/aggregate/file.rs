@@ -85,6 +85,15 @@ impl Aggregate {
         self.leaves().map(|leaf| leaf.batch).sum()
     }
 
+    /// Bytes of all words: what is not public values or counts.
+    #[must_use]
+    pub fn word_bytes(&self) -> usize {
+        let words = |entry: &Entry| match entry {
+            Entry::Leaf(Leaf { words, .. }) | Entry::Merge { words, .. } => words.len(),
+        };
+        self.entries.iter().map(words).sum()
+    }
+
     /// Checks that the entries make a tree of at most [`MAX_LEAVES`] leaves of exactly the listed models, and returns the number
     /// of accumulators that they leave.
     ///

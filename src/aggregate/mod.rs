@@ -28,6 +28,8 @@
 //! does `T·M` work, and leaves of different models and batches merge. Rows are committed linearly, so the reduction over rows is
 //! the sum `C'` and costs no rounds. The price is `2·log2 M` words a leaf.
 
+#[cfg(all(test, feature = "prover"))]
+mod attacks;
 pub mod errors;
 pub mod file;
 #[cfg(feature = "prover")]

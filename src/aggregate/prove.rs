@@ -46,16 +46,26 @@ impl<C: Compute> Session<C> {
         seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
         progress: &dyn Progress,
     ) -> Result<(Deferred, StageTimes), ProveError> {
-        self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| self.leaf(prepared, blinds, clock))
+        self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {
+            self.leaf(prepared, blinds, clock, |_| {})
+        })
     }
 
-    /// All stages but the opening.
-    fn leaf(&self, prepared: &Prepared<'_>, blinds: &mut Blinds, clock: &mut Clock<'_>) -> Result<Deferred, ProveError> {
+    /// All stages but the opening. `prepare` sees the closing's channel before it is used.
+    pub(super) fn leaf(
+        &self,
+        prepared: Prepared<'_>,
+        blinds: &mut Blinds,
+        clock: &mut Clock<'_>,
+        prepare: impl FnOnce(&mut Writer<'_>),
+    ) -> Result<Deferred, ProveError> {
         let (compute, instance) = (self.compute(), prepared.instance);
         let row_bits = log2_ceil(instance.key().architecture().row_width);
         clock.begin(Stage::Commit);
-        let (body, digest, mut words) = self.body(prepared, blinds, clock, &|_| {})?;
+        let (body, digest, mut words) = self.body(&prepared, blinds, clock, &|_| {})?;
+        drop(prepared);
         let mut writer = Writer::new(leaf_transcript(&digest), 2 * row_bits, blinds, compute)?;
+        prepare(&mut writer);
 
         // Stage 4: opening reduction.
         clock.begin(Stage::Opening);
@@ -130,9 +140,8 @@ fn decide_with<C: Compute>(
     let generators = Generators::new(1 << row_bits);
     let mask = Mask::draw(compute, &mut blinds, 1 << row_bits);
     let mut writer = Writer::new(merge_transcript(Role::Decider, digests), 2 * row_bits, &mut blinds, compute)?;
-    let (delta, opening) =
-        compute.join(|| mask.commit(compute, generators.rows()), || reduce(compute, &mut writer, openings, row_bits));
-    let (delta, opening) = (delta?, opening?);
+    let delta = mask.commit(compute, generators.rows())?;
+    let opening = reduce(compute, &mut writer, openings, row_bits)?;
     sigma::prove(&mut writer, compute, &mut blinds, &[], &[], Some((&opening, &mask, &delta)))?;
     let (_, _, words) = writer.finish()?;
     parts.entries.push(Entry::Merge { children: openings.len(), words });

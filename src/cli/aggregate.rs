@@ -9,7 +9,8 @@ use crate::compute::Compute;
 use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::protocol::key::hex;
-use crate::protocol::{Session, Stage, VerifyingKey};
+use crate::protocol::prove::fresh_entropy;
+use crate::protocol::{Session, Stage, StageTimes, VerifyingKey};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -23,24 +24,45 @@ impl From<MergeError> for Failure {
     }
 }
 
-/// Proves all but the opening, checks that, and writes it.
+/// Proves all but the opening, checks that, and writes it. A batch that was split for want of memory becomes one file all the same.
 pub(super) fn defer<C: Compute>(
     session: &Session<C>,
     inputs: &[i32],
+    sizes: &[usize],
     context: &[u8],
     args: &args::Prove,
     out: &Output,
 ) -> Result<(), Failure> {
     let entropy = entropy(args.insecure_seed, "proof", out)?;
-    let start = Instant::now();
-    let (deferred, times) = {
-        let bar = out.bar(Stage::ALL.len(), "prove");
-        session.defer(inputs, args.private_input, context, &entropy, &bar)?
+    let (mut prove, mut verify) = (Duration::ZERO, Duration::ZERO);
+    let (mut parts, mut times) = (Vec::with_capacity(sizes.len()), StageTimes::default());
+    let mut rest = inputs;
+    for (n, size) in sizes.iter().enumerate() {
+        let (some, later) = rest.split_at(size * session.key().architecture().inputs(0));
+        rest = later;
+        let what = if sizes.len() > 1 { format!("prove {}/{}", n + 1, sizes.len()) } else { "prove".into() };
+        let bar = out.bar(Stage::ALL.len(), what);
+        let entropy = if n == 0 || args.insecure_seed.is_some() { entropy } else { fresh_entropy()? };
+        let (made, took) = timed(|| session.defer(some, args.private_input, context, &entropy, &bar));
+        let (part, stages) = made?;
+        let (checked, checking) = timed(|| part.check(&[session.key()]));
+        checked.map_err(not_valid)?;
+        (prove, verify) = (prove + took, verify + checking);
+        times += &stages;
+        parts.push(part);
+    }
+    let deferred = match <[Deferred; 1]>::try_from(parts) {
+        Ok([one]) => one,
+        Err(several) => {
+            let (merged, took) = timed(|| aggregate::merge(session.compute(), several, &entropy));
+            prove += took;
+            let merged = merged?;
+            let (checked, checking) = timed(|| merged.check(&[session.key()]));
+            checked.map_err(not_valid)?;
+            verify += checking;
+            merged
+        }
     };
-    let prove = start.elapsed();
-    let start = Instant::now();
-    deferred.check(&[session.key()]).map_err(not_valid)?;
-    let verify = start.elapsed();
     let bytes = deferred.to_bytes();
     files::write(&args.output, &bytes, Access::Owner)?;
     let name = files::name(&args.output);

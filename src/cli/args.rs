@@ -1,5 +1,6 @@
 //! Arguments. Names are fixed: scripts rely on them.
 
+use super::memory;
 use crate::protocol::key::Profile;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -56,7 +57,7 @@ pub(super) enum Command {
     Random(Random),
     /// Exact integer inference: the function that is proved
     Infer(Infer),
-    /// Measure: circuits against sumchecks (matvec), whole proofs (mlp), every verb of every device (stages)
+    /// Measure: circuits against sumchecks (matvec), proofs (mlp), many of them (aggregate), every verb of every device (stages)
     Bench(Bench),
     /// Devices, limits, and a self-test of each
     Doctor,
@@ -122,8 +123,9 @@ pub(super) struct Commit {
 pub(super) struct Prove {
     /// The network
     pub(super) network: PathBuf,
-    /// .npy, IDX, PNG, PGM or JSON; - is standard input
-    pub(super) input: PathBuf,
+    /// .npy, IDX, PNG, PGM or JSON, or folders of them; - is standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub(super) inputs: Vec<PathBuf>,
     /// The proof to write
     #[arg(short, long, value_name = "OUT.proof")]
     pub(super) output: PathBuf,
@@ -136,12 +138,15 @@ pub(super) struct Prove {
     /// A nonce or other data that the proof is bound to, in hexadecimal
     #[arg(long, value_name = "HEX")]
     pub(super) context: Option<String>,
-    /// Prove all inputs of the file in one proof
+    /// Prove many inputs together: in one proof, or in as few as the memory allows (OUT-1-of-3.proof ..)
     #[arg(long)]
     pub(super) batch: bool,
     /// Leave the opening to `zktern aggregate`; what is written is secret until then
     #[arg(long)]
     pub(super) defer: bool,
+    /// Memory that may be used, as 512MiB, 2GB or bytes (default: what is available, where the system tells)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub(super) memory: Option<u64>,
     /// Reproducible blinds from a number; the result hides NOTHING
     #[arg(long, value_name = "N")]
     pub(super) insecure_seed: Option<u64>,
@@ -194,6 +199,9 @@ pub(super) struct Estimate {
     /// Inputs in one proof
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(super) count: usize,
+    /// Memory that may be used, as 512MiB, 2GB or bytes (default: as much as the fastest way takes)
+    #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
+    pub(super) memory: Option<u64>,
 }
 
 #[derive(ClapArgs, Debug)]
@@ -229,7 +237,7 @@ pub(super) struct Infer {
 /// `--device` may be a list here. `--json FILE` is read as `--json-file FILE`; see [`json_file`].
 #[derive(ClapArgs, Debug)]
 pub(super) struct Bench {
-    /// matvec, mlp, stages or all
+    /// matvec, mlp, aggregate, stages or all
     #[arg(default_value = "all")]
     pub(super) suite: String,
     /// A JSON document of all rows, renewed after each (also: --json FILE)
@@ -250,7 +258,7 @@ pub(super) struct Bench {
     /// matvec: only these configurations
     #[arg(long, value_delimiter = ',', value_name = "NAME,..")]
     pub(super) only: Vec<String>,
-    /// mlp: only these hidden widths, as 1024x1024; may be repeated
+    /// mlp, aggregate: only these hidden widths, as 1024x1024; may be repeated
     #[arg(long, value_delimiter = ',', value_name = "WxW,..")]
     pub(super) hidden: Vec<String>,
     /// mlp: densities
@@ -259,6 +267,12 @@ pub(super) struct Bench {
     /// mlp: inputs in one proof
     #[arg(long, value_delimiter = ',', default_value = "1,16,64", value_name = "N,..")]
     pub(super) count: Vec<usize>,
+    /// aggregate: proofs that share one opening
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(super) leaves: usize,
+    /// aggregate: inputs of the largest lock-step batch
+    #[arg(long, default_value_t = 1024, value_name = "N")]
+    pub(super) largest: usize,
     /// stages: logarithm of the tables' length
     #[arg(long, default_value_t = 16, value_name = "K")]
     pub(super) log_size: usize,

@@ -1,13 +1,13 @@
 //! `demo`: a trained network, real digits, a commitment, a proof, a verification.
 
 use super::output::{Output, human, model_keys, seconds, size, stages};
-use super::prove::{make, outputs, timed_inference};
+use super::prove::{outputs, timed_inference};
 use super::{Failure, OnDevice, args, input};
 use crate::compute::Compute;
 use crate::model::infer::argmax;
 use crate::model::{Architecture, import};
 use crate::protocol::prove::fresh_entropy;
-use crate::protocol::{Session, Stage, key};
+use crate::protocol::{Made, Session, Stage, key};
 use serde_json::json;
 use std::time::Instant;
 
@@ -64,7 +64,11 @@ impl OnDevice for Demo<'_> {
         ));
 
         let session = Session::new(compute, network, verifying, secret)?;
-        let one = make(&session, &digits[..width], false, b"", &fresh_entropy()?, out)?;
+        let prove = |digits: &[i32]| -> Result<Made, Failure> {
+            let bar = out.bar(Stage::ALL.len(), "prove");
+            Ok(session.prove_and_verify(digits, false, b"", &fresh_entropy()?, &bar)?)
+        };
+        let one = prove(&digits[..width])?;
         let one_bytes = one.proof.to_bytes().len();
         out.line(format!(
             "proved     one digit in {}, verified in {}, proof {}",
@@ -72,7 +76,7 @@ impl OnDevice for Demo<'_> {
             human(one.verify),
             size(one_bytes)
         ));
-        let all = make(&session, digits, false, b"", &fresh_entropy()?, out)?;
+        let all = prove(digits)?;
         let all_bytes = all.proof.to_bytes().len();
         out.line(format!(
             "proved     {} digits together in {} ({} each), verified in {}, proof {}",

@@ -1,11 +1,13 @@
 //! `estimate`: what a proof will cost, from counts of operations and their unit costs measured here and now.
 
 use super::files;
+use super::memory::Budget;
 use super::output::{Output, human, seconds, size};
 use super::{Failure, args};
 use crate::algebra::{Fr, msm};
 use crate::commit::Generators;
 use crate::model::Architecture;
+use crate::protocol::memory::Memory;
 use crate::protocol::{Mode, Plan, key};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -100,20 +102,6 @@ pub(super) fn committed(plan: &Plan, arch: &Architecture) -> f64 {
     plan.witness_vectors(arch).iter().map(|(_, w)| *w as f64).sum()
 }
 
-/// Memory of the host while a proof is made, in bytes.
-pub(super) fn host_bytes(plan: &Plan, arch: &Architecture, non_zeros: usize) -> f64 {
-    let leaves = (1u64 << plan.lookup_bits) as f64;
-    let entries = (1u64 << plan.linear_bits) as f64;
-    let points = arch.key_rows() + arch.row_width;
-    // Leaves, their tree (numerators and denominators), indices; the witness; tables; the key and generators.
-    leaves * (32.0 + 64.0 + 4.0 + 64.0)
-        + entries * 160.0
-        + committed(plan, arch) * 8.0
-        + points as f64 * 128.0
-        + non_zeros as f64 * 16.0
-        + 8e6
-}
-
 /// Bytes that a proof takes on a GPU, if one is used: leaves, tree and indices; the tables of the linear stage; the multiples
 /// of generators; the lists of the matrices.
 fn gpu_bytes(plan: &Plan, arch: &Architecture, non_zeros: usize) -> f64 {
@@ -125,39 +113,48 @@ fn gpu_bytes(plan: &Plan, arch: &Architecture, non_zeros: usize) -> f64 {
 pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     let network = files::read_network(&args.network)?;
     let arch = Architecture::of(&network, key::best_row_width(&network, key::Profile::Balanced))?;
-    let plan = Plan::new(&arch, args.count, false)?;
+    let threads = rayon::current_num_threads();
+    let memory = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads };
+    let budget = Budget::given(args.memory);
+    let parts = budget.parts(&memory, args.count)?;
+    // Everything below is about one proof, the largest.
+    let count = parts.sizes.first().copied().unwrap_or_default();
+    let plan = Plan::new(&arch, count, false)?;
     let units = measure();
-    let threads = rayon::current_num_threads() as f64;
+    let threads = threads as f64;
     let work = Work::new(&plan, arch.row_width, network.non_zeros(), committed(&plan, &arch));
     let sequential = messages(&plan) * 33.0 * 2.4 * units.point_addition;
     let time = Duration::from_secs_f64(work.seconds(&units) / threads + sequential);
     let msm_points = arch.key_rows() + arch.row_width;
     let verify = Duration::from_secs_f64(28.0 * units.point_addition * msm_points as f64);
-    let host = host_bytes(&plan, &arch, network.non_zeros());
     let gpu = gpu_bytes(&plan, &arch, network.non_zeros());
     let dominant = (0..arch.layers())
         .max_by_key(|&b| {
             let lookups = plan.modes.get(b).map_or(0, |m| if *m == Mode::Split { 2 } else { 1 });
-            network.layers[b].weights.non_zeros() / 4 + 12 * lookups * arch.outputs(b) * args.count
+            network.layers[b].weights.non_zeros() / 4 + 12 * lookups * arch.outputs(b) * count
         })
         .unwrap_or(0);
     let bytes = plan.proof_bytes(&arch);
     let modes: String = plan.modes.iter().map(|m| char::from(m.letter())).collect();
     let tables: Vec<usize> = plan.tables.iter().map(crate::lookup::Table::len).collect();
-    out.line(format!("network    {} ({}), {} input(s) in one proof", network.name, network.shape(), args.count));
+    out.line(format!("network    {} ({}), {count} input(s) in one proof", network.name, network.shape()));
+    if let Some(split) = budget.why_split(&memory, args.count, &parts) {
+        out.line(format!("split      {split}; what follows is about one of them"));
+    }
     out.line(format!("lookups    2^{} leaves, modes {modes}, tables of {tables:?} entries", plan.lookup_bits));
     out.line(format!("prove      about {} on {} threads", human(time), rayon::current_num_threads()));
     out.line(format!("verify     about {} on one thread", human(verify)));
     out.line(format!("proof      {} (exact, without inputs and outputs)", size(bytes)));
     out.line(format!(
-        "memory     about {} (host), {} more on a GPU if one is used",
-        size(host as usize),
+        "memory     at most {} (host, lookups held to depth {}), {} more on a GPU if one is used",
+        size(parts.bytes as usize),
+        parts.holding.depth(),
         size(gpu as usize)
     ));
     out.line(format!("dominant   layer {dominant} ({} x {})", arch.outputs(dominant), arch.inputs(dominant)));
     out.document(&json!({
-        "model": network.name, "inputs": args.count, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
-        "host_bytes": host as u64, "gpu_bytes": gpu as u64, "dominant_layer": dominant, "modes": modes, "tables": tables,
+        "model": network.name, "inputs": count, "parts": parts.sizes, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
+        "host_bytes": parts.bytes, "depth": parts.holding.depth(), "gpu_bytes": gpu as u64, "dominant_layer": dominant, "modes": modes, "tables": tables,
         "lookup_bits": plan.lookup_bits, "linear_bits": plan.linear_bits,
     }));
     Ok(())

@@ -130,10 +130,59 @@ pub(super) fn read_network(path: &Path) -> Result<Network, Failure> {
     Ok(Network::from_bytes(&read(path, Kind::Model)?, &name(path))?)
 }
 
-/// Inputs of a network from a file.
+/// Inputs of a network from a file, or from all files of a folder.
 pub(super) fn read_inputs(path: &Path, network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
-    let bytes = read_foreign(path)?;
-    Ok(super::input::read_inputs(&bytes, &name(path), network.inputs(0), network.input)?)
+    read_all_inputs(&input_files(&[path])?, network)
+}
+
+/// Inputs of a network from files, one after the other.
+pub(super) fn read_all_inputs(paths: &[PathBuf], network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
+    let mut all = Vec::new();
+    for path in paths {
+        let bytes = read_foreign(path)?;
+        let some = super::input::read_inputs(&bytes, &name(path), network.inputs(0), network.input)?;
+        if all.is_empty() { all = some } else { all.extend(some) }
+    }
+    Ok(all)
+}
+
+/// The files of inputs that paths stand for: of a folder all that it holds but hidden ones, in the order of their names.
+pub(super) fn input_files(paths: &[impl AsRef<Path>]) -> Result<Vec<PathBuf>, Failure> {
+    let mut all = Vec::new();
+    for path in paths.iter().map(AsRef::as_ref) {
+        if !path.is_dir() {
+            all.push(path.to_owned());
+            continue;
+        }
+        let entries = std::fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let mut names: Vec<_> =
+            entries.map_err(|e| cannot("read", path, &e))?.iter().map(std::fs::DirEntry::file_name).collect();
+        names.retain(|n| !n.as_encoded_bytes().starts_with(b"."));
+        names.sort();
+        let files: Vec<PathBuf> = names.iter().map(|n| path.join(n)).collect();
+        if let Some(folder) = files.iter().find(|f| f.is_dir()) {
+            return Err(Failure::usage(format!("{}: a folder within a folder, expected files of inputs", name(folder))));
+        }
+        if files.is_empty() {
+            return Err(Failure::usage(format!("{}: an empty folder, expected files of inputs", name(path))));
+        }
+        all.extend(files);
+    }
+    Ok(all)
+}
+
+/// `OUT-2-of-3.proof` for part 2 of 3 of `OUT.proof`; the path itself when there is one part.
+pub(super) fn part(path: &Path, number: usize, of: usize) -> PathBuf {
+    if of == 1 {
+        return path.to_owned();
+    }
+    let mut name = path.file_stem().unwrap_or_default().to_owned();
+    name.push(format!("-{number}-of-{of}"));
+    if let Some(ending) = path.extension() {
+        name.push(".");
+        name.push(ending);
+    }
+    path.with_file_name(name)
 }
 
 /// Who may read a written file.
@@ -191,34 +240,57 @@ pub(super) fn write(path: &Path, bytes: &[u8], access: Access) -> Result<(), Fai
 
 /// Writes all files whole or none: each is complete on the disk under a temporary name before the first is renamed.
 pub(super) fn write_all(targets: &[Target]) -> Result<(), Failure> {
-    let mut ready = Vec::with_capacity(targets.len());
-    for target in targets {
-        match prepare(target) {
-            Ok(file) => ready.push(file),
-            Err(e) => {
-                drop(ready);
-                files_in_progress().temporary.clear();
-                return Err(cannot("write", target.path, &e));
+    let mut pending = Pending::default();
+    targets.iter().try_for_each(|target| pending.add(target))?;
+    pending.commit()
+}
+
+/// Files that are complete on the disk under temporary names: to be renamed together, and gone when dropped before.
+#[derive(Default)]
+pub(super) struct Pending {
+    ready: Vec<(tempfile::NamedTempFile, PathBuf)>,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.ready.is_empty() {
+            self.ready.clear();
+            files_in_progress().temporary.clear();
+        }
+    }
+}
+
+impl Pending {
+    /// Writes one more under a temporary name.
+    pub(super) fn add(&mut self, target: &Target) -> Result<(), Failure> {
+        let file = prepare(target).map_err(|e| {
+            files_in_progress().temporary.retain(|path| path.exists());
+            cannot("write", target.path, &e)
+        })?;
+        self.ready.push((file, target.path.to_owned()));
+        Ok(())
+    }
+
+    /// Renames all.
+    pub(super) fn commit(mut self) -> Result<(), Failure> {
+        // Held over the renames, so that an interruption comes before or after all of them.
+        let mut state = files_in_progress();
+        for (file, path) in std::mem::take(&mut self.ready) {
+            let renamed = file.persist(&path).map_err(|e| cannot("write", &path, &e.error));
+            if let Err(failure) = renamed {
+                state.temporary.clear();
+                let written = state.written.join(", ");
+                let note = if written.is_empty() { String::new() } else { format!("; {written} was written, delete it") };
+                return Err(Failure { message: failure.message + &note, ..failure });
+            }
+            let name = name(&path);
+            if !state.written.contains(&name) {
+                state.written.push(name);
             }
         }
+        state.temporary.clear();
+        Ok(())
     }
-    // Held over the renames, so that an interruption comes before or after all of them.
-    let mut state = files_in_progress();
-    for (file, target) in ready.into_iter().zip(targets) {
-        let renamed = file.persist(target.path).map_err(|e| cannot("write", target.path, &e.error));
-        if let Err(failure) = renamed {
-            state.temporary.clear();
-            let written = state.written.join(", ");
-            let note = if written.is_empty() { String::new() } else { format!("; {written} was written, delete it") };
-            return Err(Failure { message: failure.message + &note, ..failure });
-        }
-        let name = name(target.path);
-        if !state.written.contains(&name) {
-            state.written.push(name);
-        }
-    }
-    state.temporary.clear();
-    Ok(())
 }
 
 fn prepare(target: &Target) -> std::io::Result<tempfile::NamedTempFile> {

@@ -17,6 +17,7 @@ mod estimate;
 mod files;
 pub mod input;
 mod inspect;
+mod memory;
 mod output;
 mod prove;
 mod verify;
@@ -183,7 +184,8 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
         Command::Import(a) => commit::import(a, out),
         Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
-        Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),
+        // On one of the pool's own threads: work is handed over without waking another, and memory that it gives back is reused.
+        Command::Prove(a) => rayon::join(|| on_device(common, prove::Prove { args: a, out }), || ()).0,
         Command::Aggregate(a) => on_device(common, aggregate::Run { args: a, out }),
         Command::Verify(a) => verify::run(a, out),
         Command::Inspect(a) => inspect::run(a, out),

@@ -6,8 +6,9 @@ use crate::model::Network;
 use crate::protocol::{Progress, Stage, StageTimes, VerifyingKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use std::cell::OnceCell;
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Where output goes.
@@ -15,12 +16,12 @@ pub(super) struct Output {
     json: bool,
     quiet: bool,
     /// Why standard output took no more; from then on nothing is written there.
-    lost: OnceCell<io::Error>,
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(super) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, lost: OnceCell::new() }
+        Self { json, quiet, lost: OnceLock::new() }
     }
 
     fn put(&self, text: impl std::fmt::Display) {
@@ -75,7 +76,7 @@ impl Output {
     }
 
     /// A bar over `length` steps, shown only on a terminal.
-    pub(super) fn bar(&self, length: usize, what: &'static str) -> Bar {
+    pub(super) fn bar(&self, length: usize, what: impl Into<Cow<'static, str>>) -> Bar {
         let bar = if self.json || self.quiet { ProgressBar::hidden() } else { ProgressBar::new(length as u64) };
         if let Ok(style) = ProgressStyle::with_template("{prefix:10} {bar:30} {pos}/{len} {msg} (left: {eta})") {
             bar.set_style(style);

@@ -1,28 +1,19 @@
 //! `prove` and `infer`.
 
-use super::files::{self, Access};
+use super::files::{self, Access, Pending, Target};
+use super::memory::Budget;
 use super::output::{Output, human, model_keys, seconds, size, stages};
 use super::{Failure, OnDevice, args, commit::entropy};
 use crate::compute::Compute;
 use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::model::{Architecture, Network};
-use crate::protocol::{Made, Secret, Session, Stage};
+use crate::protocol::memory::Memory;
+use crate::protocol::prove::fresh_entropy;
+use crate::protocol::{Made, Secret, Session, Stage, StageTimes};
 use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// Proves, verifies, and shows how far it is.
-pub(super) fn make<C: Compute>(
-    session: &Session<C>,
-    inputs: &[i32],
-    private: bool,
-    context: &[u8],
-    entropy: &[u8; 32],
-    out: &Output,
-) -> Result<Made, Failure> {
-    let bar = out.bar(Stage::ALL.len(), "prove");
-    Ok(session.prove_and_verify(inputs, private, context, entropy, &bar)?)
-}
 
 /// The outputs, one list per input.
 pub(super) fn outputs(logits: &[i32], width: usize) -> Value {
@@ -46,7 +37,9 @@ impl OnDevice for Prove<'_> {
     fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
         let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
-        files::distinct(&[&args.output], &[&args.network, &args.input, &path])?;
+        let sources = files::input_files(&args.inputs)?;
+        let read: Vec<&Path> = [&args.network, &path].into_iter().chain(&sources).map(PathBuf::as_path).collect();
+        files::distinct(&[&args.output], &read)?;
         let network = files::read_network(&args.network)?;
         if args.secret.is_none() && !path.exists() {
             return Err(Failure::usage(format!(
@@ -60,40 +53,104 @@ impl OnDevice for Prove<'_> {
         let context = files::context(args.context.as_deref())?;
         let session = Session::new(compute, network, key, secret)?;
         let arch = session.key().architecture().clone();
-        let inputs = files::read_inputs(&args.input, &arch)?;
+        let inputs = files::read_all_inputs(&sources, &arch)?;
         let batch = inputs.len() / arch.inputs(0);
         if batch > 1 && !args.batch {
+            let [source] = &sources[..] else {
+                return Err(Failure::usage(format!("there are {batch} inputs; add --batch to prove them together")));
+            };
             return Err(Failure::usage(format!(
                 "{}: holds {batch} inputs; add --batch to prove them in one proof",
-                files::name(&args.input)
+                files::name(source)
             )));
         }
+        let (non_zeros, threads) = (session.network().non_zeros(), rayon::current_num_threads());
+        let memory = Memory { arch: &arch, non_zeros, private: args.private_input, threads };
+        let budget = Budget::new(args.memory);
+        let parts = budget.parts(&memory, batch)?;
+        let split = budget.why_split(&memory, batch, &parts);
+        let targets: Vec<PathBuf> =
+            (1..=parts.sizes.len()).map(|n| files::part(&args.output, n, parts.sizes.len())).collect();
+        files::distinct(&targets.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &read)?;
+        if let Some(split) = &split {
+            out.line(format!("split      {split}"));
+        }
+        let depth = parts.holding.depth();
+        let session = session.with_holding(parts.holding);
         if args.defer {
-            return super::aggregate::defer(&session, &inputs, &context, args, out);
+            return super::aggregate::defer(&session, &inputs, &parts.sizes, &context, args, out);
         }
         let entropy = entropy(args.insecure_seed, "proof", out)?;
         let (_, infer) = timed_inference(session.network(), &inputs);
-        let made = make(&session, &inputs, args.private_input, &context, &entropy, out)?;
-        let bytes = made.proof.to_bytes();
-        files::write(&args.output, &bytes, Access::Public)?;
+        let mut proved = Proved::default();
+        let mut rest = inputs.as_slice();
+        for (n, (size, path)) in parts.sizes.iter().zip(&targets).enumerate() {
+            let (some, later) = rest.split_at(size * arch.inputs(0));
+            rest = later;
+            let what = if split.is_some() { format!("prove {}/{}", n + 1, targets.len()) } else { "prove".into() };
+            let bar = out.bar(Stage::ALL.len(), what);
+            let entropy = if n == 0 || args.insecure_seed.is_some() { entropy } else { fresh_entropy()? };
+            proved.add(session.prove_and_verify(some, args.private_input, &context, &entropy, &bar)?, path)?;
+        }
+        // Nothing has its name before everything is proved, verified and on the disk.
+        proved.files.commit()?;
         out.line(format!("digest     {}", session.key().short_digest()));
-        for (i, z) in made.proof.logits.chunks(arch.logits()).enumerate().take(20) {
+        for (i, z) in proved.logits.chunks(arch.logits()).enumerate().take(20) {
             out.line(format!("output {i:<3} class {} {z:?}", argmax(z)));
         }
-        out.line(format!("proved     {batch} input(s) in {}, verified in {}", human(made.prove), human(made.verify)));
-        out.line(format!("wrote      {} ({})", files::name(&args.output), size(bytes.len())));
+        let (prove, verify) = (human(proved.prove), human(proved.verify));
+        out.line(format!("proved     {batch} input(s) in {prove}, verified in {verify}"));
+        proved.documents.iter().zip(&targets).for_each(|(document, path)| {
+            let bytes = document["proof_bytes"].as_u64().unwrap_or_default();
+            out.line(format!("wrote      {} ({})", files::name(path), size(bytes as usize)));
+        });
         let mut document = model_keys(session.network(), session.key(), session.compute());
         document.insert("inputs".into(), json!(batch));
         document.insert("infer_s".into(), json!(seconds(infer)));
-        document.insert("prove_s".into(), json!(seconds(made.prove)));
-        document.insert("verify_s".into(), json!(seconds(made.verify)));
-        document.insert("stages".into(), stages(&made.times));
-        document.insert("proof_bytes".into(), json!(bytes.len()));
-        document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
+        document.insert("prove_s".into(), json!(seconds(proved.prove)));
+        document.insert("verify_s".into(), json!(seconds(proved.verify)));
+        document.insert("stages".into(), stages(&proved.times));
+        document.insert("proof_bytes".into(), json!(proved.bytes));
+        document.insert("proofs".into(), proved.documents.into());
+        document.insert("split".into(), json!(split));
+        document
+            .insert("memory".into(), json!({ "budget_bytes": budget.bytes, "at_most_bytes": parts.bytes, "depth": depth }));
         document.insert("gpu_bytes".into(), json!(session.compute().device_bytes().unwrap_or(0)));
-        document.insert("outputs".into(), outputs(&made.proof.logits, arch.logits()));
+        document.insert("outputs".into(), outputs(&proved.logits, arch.logits()));
         document.insert("valid".into(), json!(true));
+        document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
         out.document(&document.into());
+        Ok(())
+    }
+}
+
+/// What the proofs of a command have come to.
+#[derive(Default)]
+struct Proved {
+    files: Pending,
+    logits: Vec<i32>,
+    documents: Vec<Value>,
+    prove: Duration,
+    verify: Duration,
+    times: StageTimes,
+    bytes: usize,
+}
+
+impl Proved {
+    /// Takes a verified proof: its file waits on the disk under a temporary name.
+    fn add(&mut self, made: Made, path: &Path) -> Result<(), Failure> {
+        let Made { proof, times, prove, verify } = made;
+        let bytes = proof.to_bytes();
+        self.files.add(&Target { path, bytes: &bytes, access: Access::Public })?;
+        self.documents.push(json!({
+            "file": files::name(path), "inputs": proof.batch, "prove_s": seconds(prove), "verify_s": seconds(verify),
+            "stages": stages(&times), "proof_bytes": bytes.len(), "words_bytes": proof.words.len(),
+        }));
+        self.prove += prove;
+        self.verify += verify;
+        self.times += &times;
+        self.bytes += bytes.len();
+        self.logits.extend(proof.logits);
         Ok(())
     }
 }

@@ -161,6 +161,9 @@ pub trait Compute: Send + Sync {
     /// A table of `len` zeros with the parts copied to their offsets.
     fn assemble(&self, len: usize, parts: &[(usize, &Self::Table)]) -> Result<Self::Table>;
 
+    /// Copies a table into another, from entry `at` on.
+    fn place(&self, into: &mut Self::Table, at: usize, part: &Self::Table) -> Result<()>;
+
     /// `Σ_i a_i·b_i`.
     fn inner_product(&self, a: &Self::Table, b: &Self::Table) -> Result<Fr>;
 

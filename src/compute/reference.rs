@@ -86,6 +86,11 @@ impl Compute for Reference {
         Ok(out)
     }
 
+    fn place(&self, into: &mut Vec<Fr>, at: usize, part: &Vec<Fr>) -> Result<()> {
+        into[at..at + part.len()].copy_from_slice(part);
+        Ok(())
+    }
+
     fn inner_product(&self, a: &Vec<Fr>, b: &Vec<Fr>) -> Result<Fr> {
         Ok(mle::inner_product(a, b))
     }

@@ -101,7 +101,8 @@ pub use prover::prove;
 mod prover {
     use super::{Fr, Outcome, Product, inner_products, leaf_product, line, root_product};
     use crate::commit::Hidden;
-    use crate::compute::{Compute, Fractions, Summand};
+    use crate::compute::{Compute, Summand};
+    use crate::lookup::layers::Layers;
     use crate::protocol::ProveError;
     use crate::sumcheck;
     use crate::transcript::Writer;
@@ -110,61 +111,43 @@ mod prover {
     /// Proves the tree over the given leaves, whose fractions (numerators one) sum to `sum`.
     pub fn prove<C: Compute>(
         writer: &mut Writer<'_>,
-        compute: &C,
         products: &mut Vec<Product<Hidden>>,
-        leaves: C::Table,
-        bits: usize,
+        mut layers: Layers<'_, C>,
         sum: Fr,
     ) -> Result<Outcome<Hidden>, ProveError> {
-        // tree[k] has 2^{bits − k} entries: leaves first, root last.
-        let mut tree = vec![Fractions { numerators: None, denominators: leaves }];
-        for k in 0..bits {
-            tree.push(compute.fraction_layer(&tree[k])?);
-        }
-        let root = tree.pop().ok_or(ProveError::Internal("a tree without leaves"))?;
-        let value = |t: Option<&C::Table>| -> Result<Fr, ProveError> {
-            let values = t.map(|t| compute.download(t)).transpose()?;
-            values.and_then(|v| v.first().copied()).ok_or(ProveError::Internal("an empty table"))
-        };
-        let roots = [value(root.numerators.as_ref())?, value(Some(&root.denominators))?, sum];
-        let [mut p, mut q, sum] = writer.scalars(["p_root", "q_root", "S"], roots)?;
+        let [p, q] = layers.root()?;
+        let [mut p, mut q, sum] = writer.scalars(["p_root", "q_root", "S"], [p, q, sum])?;
         products.push(root_product(&sum, &q, &p));
         let mut point: Vec<Fr> = Vec::new();
-        while let Some(Fractions { numerators, denominators }) = tree.pop() {
+        for k in (0..layers.bits()).rev() {
             let lambda = writer.challenge("lambda");
             let e = q + p * lambda;
-            let mut next;
-            if let Some(numerators) = numerators {
-                // Numerators are scaled by λ once; their ends are scaled back.
+            let summand = if k > 0 { Summand::Fraction } else { Summand::Product };
+            let mut halves = layers.halves(k, lambda);
+            let (e, mut next) =
+                sumcheck::prove_normalised(writer, &point, e, |eq, r| halves.round(summand, (eq, &point), r))?;
+            let values = halves.finish(&next)?;
+            let tau;
+            if let [p0, p1, q0, q1] = values[..] {
+                // Numerators were scaled by λ once; their ends are scaled back.
                 let inverse = lambda.inverse().ok_or(ProveError::UnluckyChallenge)?;
-                let [p0, p1] = compute.halves(numerators, Some(lambda), None)?;
-                let [q0, q1] = compute.halves(denominators, None, None)?;
-                let mut tables = [p0, p1, q0, q1];
-                let e_next;
-                (e_next, next) = sumcheck::prove_normalised(writer, compute, Summand::Fraction, &mut tables, &point, e)?;
-                let [p0, p1, q0, q1] = tables;
-                let (p0, p1, q0, q1) = (value(Some(&p0))?, value(Some(&p1))?, value(Some(&q0))?, value(Some(&q1))?);
                 let values = [p0 * inverse, p1 * inverse, q0, q1, q1 * (q0 + p0)];
                 let ends = writer.scalars(["p0", "p1", "q0", "q1", "A"], values)?;
-                products.extend(inner_products(&ends, lambda, e_next));
-                let tau = writer.challenge("tau");
+                products.extend(inner_products(&ends, lambda, e));
+                tau = writer.challenge("tau");
                 let [p0, p1, q0, q1, _] = ends;
                 (p, q) = (line(p0, p1, tau), line(q0, q1, tau));
-                next.insert(0, tau);
-            } else {
-                // (q0 + λ)(q1 + λ): the constant −λ² drops out of every round message.
-                let mut tables = compute.halves(denominators, None, Some(lambda))?;
-                let e_next;
-                (e_next, next) = sumcheck::prove_normalised(writer, compute, Summand::Product, &mut tables, &point, e)?;
-                let [q0, q1] = tables;
-                let values = [value(Some(&q0))? - lambda, value(Some(&q1))? - lambda];
-                let ends = writer.scalars(["q0", "q1"], values)?;
-                products.push(leaf_product(&ends, lambda, e_next));
-                let tau = writer.challenge("tau");
+            } else if let [q0, q1] = values[..] {
+                // (q0 + λ)(q1 + λ): the constant −λ² dropped out of every round message.
+                let ends = writer.scalars(["q0", "q1"], [q0 - lambda, q1 - lambda])?;
+                products.push(leaf_product(&ends, lambda, e));
+                tau = writer.challenge("tau");
                 let [q0, q1] = ends;
                 q = line(q0, q1, tau);
-                next.insert(0, tau);
+            } else {
+                return Err(ProveError::Internal("a layer of the fraction tree without halves"));
             }
+            next.insert(0, tau);
             point = next;
         }
         Ok(Outcome { sum, leaf: q, point })

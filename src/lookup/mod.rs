@@ -8,10 +8,13 @@
 //! | --- | --- |
 //! | [`tables`] | which tuples are genuine: public tables, by formula |
 //! | [`fraction_tree`] | the left sum, by a binary tree of fractions and one sumcheck a level |
+//! | [`layers`] | the prover's tables of that tree: held, computed again, or made in pieces, as memory allows |
 //!
 //! The right sum `S` is proved by the linear sumcheck (stage 3), with the multiplicities as committed vectors.
 
 pub mod fraction_tree;
+#[cfg(feature = "prover")]
+pub mod layers;
 pub mod tables;
 
 pub use tables::Table;

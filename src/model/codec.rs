@@ -122,13 +122,20 @@ pub fn kind_of(bytes: &[u8]) -> Option<Kind> {
 /// Wraps a payload.
 #[must_use]
 pub fn frame(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    frame_with(kind, payload.len(), |out| out.extend_from_slice(payload))
+}
+
+/// The same for a payload of about `length` bytes that is written where it belongs, so that a large one is not copied.
+pub fn frame_with(kind: Kind, length: usize, payload: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let (tag, _, version) = describe(kind);
-    let mut out = Vec::with_capacity(HEADER + payload.len() + CHECK);
+    let mut out = Vec::with_capacity(HEADER + length + CHECK);
     out.extend_from_slice(MAGIC);
     out.extend_from_slice(&[tag, 0]);
     out.extend_from_slice(&version.to_le_bytes());
-    out.extend_from_slice(&(payload.len() as u64).to_le_bytes());
-    out.extend_from_slice(payload);
+    out.extend_from_slice(&[0; 8]);
+    payload(&mut out);
+    let length = (out.len() - HEADER) as u64;
+    out[HEADER - 8..HEADER].copy_from_slice(&length.to_le_bytes());
     let check = digest([&out]);
     out.extend_from_slice(&check[..CHECK]);
     out

@@ -8,6 +8,7 @@
 //! | 3 | one linear sumcheck of all layers | [`linear`](crate::linear) |
 //! | 4, 5 | one opening, one batch of sigma protocols | [`commit`](crate::commit) |
 //!
+//! [`memory`] says what a proof takes and how a batch is split when that is too much.
 //! [`scope`] holds what both sides derive from public challenges, [`ternarity`] the proof that weights are ternary, [`proof`]
 //! the proof file, and [`format`](mod@format) specifies all files, the transcript and every equation for other implementations.
 
@@ -25,6 +26,8 @@ pub mod verify;
 mod attacks;
 #[cfg(feature = "prover")]
 mod checked;
+#[cfg(feature = "prover")]
+pub mod memory;
 #[cfg(feature = "prover")]
 pub mod progress;
 #[cfg(feature = "prover")]

@@ -71,6 +71,12 @@ impl StageTimes {
     }
 }
 
+impl std::ops::AddAssign<&Self> for StageTimes {
+    fn add_assign(&mut self, other: &Self) {
+        self.times.iter_mut().zip(&other.times).for_each(|(sum, time)| *sum += *time);
+    }
+}
+
 /// Measures stages and announces them.
 pub(crate) struct Clock<'a> {
     progress: &'a dyn Progress,

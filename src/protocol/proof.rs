@@ -93,13 +93,15 @@ impl Proof {
     /// The file's bytes.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = self.key_digest.to_vec();
-        put_counts(&mut out, self.batch, self.inputs.as_deref(), &self.logits);
-        put_blob(&mut out, &self.context);
-        put_i32s(&mut out, self.inputs.as_deref().unwrap_or_default());
-        put_i32s(&mut out, &self.logits);
-        put_blob(&mut out, &self.words);
-        codec::frame(Kind::Proof, &out)
+        let values = 4 * (self.inputs.as_ref().map_or(0, Vec::len) + self.logits.len());
+        codec::frame_with(Kind::Proof, DIGEST + 1 + 12 + 16 + self.context.len() + values + self.words.len(), |out| {
+            out.extend_from_slice(&self.key_digest);
+            put_counts(out, self.batch, self.inputs.as_deref(), &self.logits);
+            put_blob(out, &self.context);
+            put_i32s(out, self.inputs.as_deref().unwrap_or_default());
+            put_i32s(out, &self.logits);
+            put_blob(out, &self.words);
+        })
     }
 
     /// Reads a file's bytes.

@@ -15,6 +15,7 @@ use crate::commit::sigma::{self, Mask, Product};
 use crate::commit::{Generators, Hidden, Pedersen, opening};
 use crate::compute::Compute;
 use crate::linear;
+use crate::lookup::layers::{Holding, Layers};
 use crate::lookup::{fraction_tree, tables};
 use crate::model::{Architecture, Network};
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
@@ -31,19 +32,22 @@ pub struct Session<C: Compute> {
     secret: Secret,
     matrices: Vec<C::Matrix>,
     generators: Generators,
+    holding: Holding,
 }
 
 /// A statement and its witness.
-#[derive(Clone, Copy)]
 pub(crate) struct Prepared<'a> {
     pub(crate) instance: &'a Instance<'a>,
     pub(crate) inputs: &'a [i32],
-    pub(crate) trace: &'a Trace,
-    pub(crate) lookups: &'a Lookups,
+    pub(crate) trace: Trace,
+    pub(crate) lookups: Lookups,
 }
 
 /// A proof up to stage 3: its end state, its digest, and its words.
 type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
+
+/// Witness rows that are committed together: what a backend holds for them is small beside the rows.
+pub(super) const ROWS: usize = 1 << 12;
 
 /// Attempts before a prover gives up; one fails with probability about 2^-230.
 const ATTEMPTS: u8 = 3;
@@ -62,7 +66,13 @@ impl<C: Compute> Session<C> {
         let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<_, _>>()?;
         let generators = Generators::new(key.architecture().row_width);
         let _ = Pedersen::get();
-        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators })
+        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators, holding: Holding::ALL })
+    }
+
+    /// The same with another holding of the lookups' tables: less memory, more time, the same proofs.
+    #[must_use]
+    pub fn with_holding(self, holding: Holding) -> Self {
+        Self { holding, ..self }
     }
 
     /// The verifying key.
@@ -123,10 +133,12 @@ impl<C: Compute> Session<C> {
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
     pub(crate) fn seed(&self, domain: &str, of: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
         let statement = of.transcript().squeeze("seed");
-        let inputs: Vec<u8> = inputs.iter().flat_map(|v| v.to_be_bytes()).collect();
-        let pieces: [&[u8]; 6] = [domain.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt], &inputs];
+        let pieces: [&[u8]; 5] = [domain.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt]];
+        // Some values at a time: a batch has many.
+        let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
+        let pieces = pieces.into_iter().map(|p| Zeroizing::new(p.to_vec()));
         let mut seed = [0; 32];
-        seed.copy_from_slice(&digest(pieces)[..32]);
+        seed.copy_from_slice(&digest(pieces.chain(values.map(Zeroizing::new)))[..32]);
         seed
     }
 
@@ -139,8 +151,10 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {
-            let bytes = self.run(prepared, blinds, clock, |_| {})?;
-            Ok(Proof::new(prepared.instance, bytes))
+            let bytes = self.run(&prepared, blinds, clock, |_| {})?;
+            let Prepared { instance, trace, lookups, .. } = prepared;
+            drop((trace, lookups));
+            Ok(Proof::new(instance, bytes))
         })
     }
 
@@ -152,18 +166,20 @@ impl<C: Compute> Session<C> {
         context: &[u8],
         seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
         progress: &dyn Progress,
-        then: impl FnOnce(&Prepared<'_>, &mut Blinds, &mut Clock<'_>) -> Result<T, ProveError>,
+        then: impl FnOnce(Prepared<'_>, &mut Blinds, &mut Clock<'_>) -> Result<T, ProveError>,
     ) -> Result<(T, StageTimes), ProveError> {
         let mut clock = Clock::start(progress);
         let arch = self.key.architecture();
         let batch = inputs.len() / arch.inputs(0);
         instance::check_inputs(arch, inputs, batch.max(1))?;
-        let trace = Trace::run(&self.compute, &self.network, &self.matrices, inputs, batch)?;
-        let instance = Instance::new(&self.key, (!private).then_some(inputs), trace.logits(), context)?;
-        let lookups = Lookups::find(&self.compute, instance.plan(), arch, &trace, inputs)?;
+        let plan = Plan::new(arch, batch, private)?;
+        let mut trace = Trace::run(&self.compute, &self.network, &self.matrices, &plan, inputs)?;
+        let lookups = Lookups::find(&self.compute, &plan, arch, &trace, inputs)?;
+        let logits = trace.take_logits();
+        let instance = Instance::new(&self.key, (!private).then_some(inputs), &logits, context)?;
         let mut blinds = Blinds::new(seed(&instance));
-        let prepared = Prepared { instance: &instance, inputs, trace: &trace, lookups: &lookups };
-        let made = then(&prepared, &mut blinds, &mut clock)?;
+        let prepared = Prepared { instance: &instance, inputs, trace, lookups };
+        let made = then(prepared, &mut blinds, &mut clock)?;
         Ok((made, clock.finish()))
     }
 
@@ -178,10 +194,11 @@ impl<C: Compute> Session<C> {
         clock.begin(Stage::Commit);
         let row_width = self.key.architecture().row_width;
         let mask = Mask::draw(&self.compute, blinds, row_width);
-        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle.
-        let (delta, body) = self
+        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle. The body comes first, so
+        // that it stays on this thread: what it gives back is found again by the next proof.
+        let (body, delta) = self
             .compute
-            .join(|| mask.commit(&self.compute, self.generators.rows()), || self.body(prepared, blinds, clock, &prepare));
+            .join(|| self.body(prepared, blinds, clock, &prepare), || mask.commit(&self.compute, self.generators.rows()));
         let (delta, (body, digest, bytes)) = (delta?, body?);
         clock.begin(Stage::Opening);
         let scalars = 2 * log2_ceil(row_width);
@@ -199,7 +216,7 @@ impl<C: Compute> Session<C> {
         clock: &mut Clock<'_>,
         prepare: &(impl Fn(&mut Writer<'_>) + Sync),
     ) -> Result<WrittenBody, ProveError> {
-        let Prepared { instance, inputs, trace, lookups } = *prepared;
+        let Prepared { instance, inputs, trace, lookups } = prepared;
         let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
         let layers = arch.layers();
         let mut writer = Writer::new(instance.transcript(), plan.body_scalars(), blinds, compute)?;
@@ -210,10 +227,13 @@ impl<C: Compute> Session<C> {
         let values = witness_values(plan, arch, inputs, trace, lookups);
         let rows: Vec<&[i32]> = values.iter().flat_map(|(_, row)| row.chunks(arch.row_width)).collect();
         let first = blinds.reserve(Stream::Row, rows.len());
-        let row_blinds: Vec<Fr> = (0..rows.len() as u64).map(|n| blinds.at(Stream::Row, first + n)).collect();
-        for point in compute.commit_rows(self.generators.rows(), &rows, &row_blinds)? {
-            writer.point("row", &point);
+        let row_blinds = compute.map(rows.len(), |n| blinds.at(Stream::Row, first + n as u64));
+        for (rows, blinds) in rows.chunks(ROWS).zip(row_blinds.chunks(ROWS)) {
+            for point in compute.commit_rows(self.generators.rows(), rows, blinds)? {
+                writer.point("row", &point);
+            }
         }
+        drop((values, rows));
         let (alpha, beta) = (writer.challenge("alpha"), writer.challenge("beta"));
         let mut scope = Scope::new(instance, alpha, beta);
 
@@ -223,9 +243,10 @@ impl<C: Compute> Session<C> {
         let counts = lookups.multiplicities.iter().flatten();
         let sum = counts.zip(&inverses).filter(|(m, _)| **m != 0).fold(Fr::zero(), |s, (m, v)| s + Fr::from(*m) * v);
         let tree = resume(compute, &mut writer, &mut products, |writer, products| {
-            let leaves = compute.gather(&denominators, &lookups.indices)?;
-            fraction_tree::prove(writer, compute, products, leaves, plan.lookup_bits, sum)
+            let layers = Layers::new(compute, &denominators, &lookups.indices, self.holding)?;
+            fraction_tree::prove(writer, products, layers, sum)
         })?;
+        drop(denominators);
         scope.set_leaf(tree.point);
 
         // The vectors that stages 3 and 4 share. The last layer's weights wait for γ.
@@ -266,7 +287,7 @@ impl<C: Compute> Session<C> {
         row_blinds: &[Fr],
         vectors: &mut [Combined],
     ) -> Result<(), ProveError> {
-        let Prepared { instance, inputs, trace, lookups } = *prepared;
+        let Prepared { instance, inputs, trace, lookups } = prepared;
         let (plan, arch) = (instance.plan(), self.key.architecture());
         let layers = arch.layers();
         let weights = self.compute.upload(scope.batch_weights.clone())?;

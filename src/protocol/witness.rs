@@ -1,18 +1,18 @@
 //! What the prover knows: activations, quotients, and which table entry every lookup hits.
 
 use super::errors::{InstanceError, ProveError};
-use super::plan::{Lookup, Plan};
+use super::plan::{Lookup, Mode, Plan};
 use crate::compute::Compute;
 use crate::lookup::Table;
 use crate::model::architecture::{half, requantise};
 use crate::model::{Architecture, Network};
 
-/// All intermediate values of a batch; vectors hold one input after the other, `B × width`.
+/// The intermediate values of a batch that a proof wants; vectors hold one input after the other, `B × width`.
 #[derive(Clone)]
 pub struct Trace {
     /// `z` of every layer; the last is the logits.
     pub accumulators: Vec<Vec<i32>>,
-    /// `q'` of every hidden layer.
+    /// `q'` of every hidden layer; empty where no lookup wants it (mode (a)).
     pub quotients: Vec<Vec<i32>>,
     /// `y` of every hidden layer.
     pub activations: Vec<Vec<i32>>,
@@ -33,24 +33,31 @@ impl Trace {
         compute: &C,
         network: &Network,
         matrices: &[C::Matrix],
+        plan: &Plan,
         inputs: &[i32],
-        batch: usize,
     ) -> Result<Self, ProveError> {
         let mut trace = Self { accumulators: Vec::new(), quotients: Vec::new(), activations: Vec::new() };
-        for (layer, matrix) in network.layers.iter().zip(matrices) {
+        for (b, (layer, matrix)) in network.layers.iter().zip(matrices).enumerate() {
             let current = trace.activations.last().map_or(inputs, Vec::as_slice);
-            let mut z = compute.apply(matrix, current, batch)?;
+            let mut z = compute.apply(matrix, current, plan.batch)?;
             for row in z.chunks_exact_mut(layer.bias.len().max(1)) {
                 row.iter_mut().zip(&layer.bias).for_each(|(z, b)| *z = z.wrapping_add(*b));
             }
             if let Some(r) = layer.requantise {
-                let q: Vec<i32> = z.iter().map(|z| requantise(i64::from(*z), r.shift) as i32).collect();
-                trace.activations.push(q.iter().map(|q| r.clamp.apply(i64::from(*q)) as i32).collect());
-                trace.quotients.push(q);
+                let quotient = |z: &i32| requantise(i64::from(*z), r.shift);
+                trace.activations.push(z.iter().map(|z| r.clamp.apply(quotient(z)) as i32).collect());
+                let wanted = if plan.modes[b] == Mode::Split { z.as_slice() } else { &[] };
+                trace.quotients.push(wanted.iter().map(|z| quotient(z) as i32).collect());
             }
             trace.accumulators.push(z);
         }
         Ok(trace)
+    }
+
+    /// Takes the outputs, and lets go of the accumulators: once the lookups are found nothing else wants them.
+    #[must_use]
+    pub fn take_logits(&mut self) -> Vec<i32> {
+        std::mem::take(&mut self.accumulators).pop().unwrap_or_default()
     }
 
     /// The outputs.
@@ -86,10 +93,28 @@ pub fn table_offsets(tables: &[Table]) -> Vec<u32> {
     starts.collect()
 }
 
-/// Rows of neurons that one task of [`Lookups::find`] handles.
-const NEURONS: usize = 256;
+/// Neurons that one task of [`Lookups::find`] handles: their values of one input fill a cache line.
+const NEURONS: usize = 16;
+/// Leaves that [`Lookups::find`] makes before it appends them.
+const WINDOW: usize = 1 << 20;
+/// Tasks that it runs side by side at least, however large they are.
+const TASKS: usize = 8;
 
 impl Lookups {
+    /// How many tasks find the leaves of a block of `2^bits`, and how many of them run side by side.
+    const fn windows(bits: usize, batch_bits: usize) -> (usize, usize) {
+        let leaves = NEURONS << batch_bits;
+        let window = WINDOW / leaves;
+        ((1usize << bits).div_ceil(leaves), if window < TASKS { TASKS } else { window })
+    }
+
+    /// Bytes that finding the leaves of a plan takes beside the leaves.
+    #[must_use]
+    pub fn window_bytes(plan: &Plan) -> u64 {
+        let largest = plan.lookups.first().map_or(0, |b| 1u64 << b.bits);
+        4 * largest.min((WINDOW.max(TASKS * (NEURONS << plan.batch_bits))) as u64)
+    }
+
     /// Looks up everything that a trace says.
     ///
     /// # Errors
@@ -123,20 +148,22 @@ impl Lookups {
                 }
                 Lookup::Input => (arch.inputs(0), Box::new(move |at| i64::from(inputs[at]))),
             };
-            let neurons = 1usize << (block.bits - plan.batch_bits);
-            let pieces = compute.map(neurons.div_ceil(NEURONS), |piece| {
-                let rows = piece * NEURONS..neurons.min((piece + 1) * NEURONS);
-                let leaf = |i: usize, beta: usize| {
-                    if i < width && beta < plan.batch {
-                        table.position(first(beta * width + i)).map(|n| n + offset)
-                    } else {
-                        Some(padding)
+            let (tasks, window) = Self::windows(block.bits, plan.batch_bits);
+            let find = |task: usize| {
+                let neurons = task * NEURONS..width.min((task + 1) * NEURONS);
+                let mut leaves = vec![padding; NEURONS.min(1 << (block.bits - plan.batch_bits)) << plan.batch_bits];
+                for beta in 0..plan.batch {
+                    for (row, i) in neurons.clone().enumerate() {
+                        leaves[row << plan.batch_bits | beta] = table.position(first(beta * width + i))? + offset;
                     }
-                };
-                rows.flat_map(|i| (0..1 << plan.batch_bits).map(move |beta| leaf(i, beta))).collect::<Option<Vec<u32>>>()
-            });
-            for piece in pieces {
-                indices.extend(piece.ok_or_else(outside)?);
+                }
+                Some(leaves)
+            };
+            for start in (0..tasks).step_by(window) {
+                let found = compute.map(window.min(tasks - start), |n| find(start + n));
+                for leaves in found {
+                    indices.extend(leaves.ok_or_else(outside)?);
+                }
             }
         }
         let padding = zero(plan.padding_table()).ok_or_else(outside)?;

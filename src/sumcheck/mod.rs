@@ -74,7 +74,7 @@ mod prover {
     use super::{Fr, normalised_update, plain_update};
     use crate::algebra::eq::SplitEq;
     use crate::commit::Hidden;
-    use crate::compute::{Compute, Summand, Weights};
+    use crate::compute::{Compute, RoundValues, Summand, Weights};
     use crate::protocol::ProveError;
     use crate::transcript::Writer;
 
@@ -100,27 +100,22 @@ mod prover {
         Ok((e, point))
     }
 
-    /// One normalised round per coordinate of `w`, prover.
-    pub fn prove_normalised<C: Compute>(
+    /// One normalised round per coordinate of `w`, prover. `round` gives the values of the round that follows some challenges,
+    /// weighted by the rest of the split table: it may hold its tables, or make them as it goes.
+    pub fn prove_normalised(
         writer: &mut Writer<'_>,
-        compute: &C,
-        summand: Summand,
-        tables: &mut [C::Table],
         w: &[Fr],
         mut e: Hidden,
+        mut round: impl FnMut(&SplitEq, &[Fr]) -> Result<RoundValues, ProveError>,
     ) -> Result<(Hidden, Vec<Fr>), ProveError> {
         let eq = SplitEq::new(w);
         let mut point = Vec::with_capacity(w.len());
-        for (i, w) in w.iter().enumerate() {
-            let weights = Weights::Eq(&eq, i + 1);
-            let [_, d, c, _] = compute.round(summand, tables, weights, point.last().copied())?;
+        for w in w {
+            let [_, d, c, _] = round(&eq, &point)?;
             let [d, c] = writer.scalars(["d", "c"], [d, c])?;
             let r = writer.challenge("r");
             e = normalised_update(e, d, c, *w, r);
             point.push(r);
-        }
-        if let Some(r) = point.last() {
-            compute.bind(tables, *r)?;
         }
         Ok((e, point))
     }

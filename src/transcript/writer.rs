@@ -94,6 +94,12 @@ impl<'a> Writer<'a> {
         Ok(hidden)
     }
 
+    /// (tests only) Moves the first blinds to the end: the same proof, blinded otherwise.
+    #[cfg(test)]
+    pub(crate) fn rotate_blinds(&mut self, by: usize) {
+        self.masks.rotate_left(by);
+    }
+
     /// The next challenge.
     #[must_use]
     pub fn challenge(&mut self, label: &str) -> Fr {

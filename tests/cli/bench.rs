@@ -56,6 +56,22 @@ fn bench_mlp_and_stages_give_their_rows() {
 }
 
 #[test]
+fn bench_aggregate_compares_many_with_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    let args = ["bench", "aggregate", "--hidden", "16", "--leaves", "3", "--largest", "20", "--samples", "1"];
+    let printed = document(at, &[&args[..], &["--html", "report.html"]].concat());
+    let rows = printed["rows"].as_array().unwrap();
+    let inputs: Vec<_> = rows.iter().map(|r| r["inputs"].as_u64().unwrap()).collect();
+    assert_eq!(inputs, [1, 16, 20, 3, 3]);
+    let size = |r: &Value| r["word_bytes"].as_u64().unwrap();
+    assert!(size(&rows[4]) < size(&rows[3]), "one opening in place of three");
+    assert_eq!(printed["comparisons"].as_array().unwrap().len(), 6);
+    let html = String::from_utf8(bytes(at, "report.html")).unwrap();
+    assert!(html.contains("Many inferences") && html.contains("aggregated"));
+}
+
+#[test]
 fn bench_refuses_before_it_starts() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();

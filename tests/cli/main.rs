@@ -2,6 +2,7 @@
 
 #![cfg(feature = "cli")]
 
+mod aggregates;
 mod bench;
 mod files;
 mod interruption;

@@ -54,6 +54,7 @@ pub(super) fn report(document: &Value) -> String {
     );
     matvec(&mut out, &of("matvec"));
     mlp(&mut out, &of("mlp"));
+    aggregate(&mut out, &of("aggregate"));
     stages(&mut out, &of("stages"));
     comparisons(&mut out, document["comparisons"].as_array().unwrap_or(&empty));
     out.push_str("</html>\n");
@@ -208,6 +209,22 @@ fn mlp(out: &mut String, rows: &[&Value]) {
         cells.extend(["commit_s", "prove_s", "verify_s", "floor_s"].iter().map(|key| time(number(r, key))));
         cells.push(format!("{:.2}", number(r, "floor_ratio")));
         cells.extend(["proof_bytes", "key_bytes"].iter().map(|key| format!("{:.1}", number(r, key) / 1e3)));
+        cells
+    });
+    table(out, &head, body);
+}
+
+fn aggregate(out: &mut String, rows: &[&Value]) {
+    if rows.is_empty() {
+        return;
+    }
+    out.push_str("<h2>Many inferences</h2>");
+    let head = ["network", "how", "B", "prove", "an input", "verify", "words KB", "file KB"];
+    let body = rows.iter().map(|r| {
+        let inputs = number(r, "inputs").max(1.0);
+        let mut cells = vec![text(r, "shape").to_owned(), text(r, "case").to_owned(), r["inputs"].to_string()];
+        cells.extend([number(r, "prove_s"), number(r, "prove_s") / inputs, number(r, "verify_s")].map(time));
+        cells.extend(["word_bytes", "proof_bytes"].iter().map(|key| format!("{:.1}", number(r, key) / 1e3)));
         cells
     });
     table(out, &head, body);

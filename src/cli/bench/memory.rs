@@ -1,17 +1,8 @@
-//! Memory: what there is, what a case would take, and the peak of one.
+//! Memory: what a case would take, and the peak of one.
 
+use super::super::memory::available;
 use super::super::output::{peak_rss, size};
 use super::Failure;
-
-/// Memory that may still be had, where the system tells: what is available, within the limit of the control group.
-pub(super) fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find(|l| l.starts_with("MemAvailable:"))?;
-    let free = line.split_whitespace().nth(1)?.parse::<u64>().ok()? * 1024;
-    let number = |name: &str| std::fs::read_to_string(name).ok()?.trim().parse::<u64>().ok();
-    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
-    Some(group.map_or(free, |(max, used)| free.min(max.saturating_sub(used))))
-}
 
 /// Refuses what does not fit, with its estimate and the way out.
 pub(super) fn require(bytes: f64, what: &str, instead: &str) -> Result<(), Failure> {

@@ -10,8 +10,10 @@ use super::super::output::{model_keys, size, stages};
 use super::book::{Book, Target, Times, rounded, time};
 use super::memory::{self, Peak};
 use super::{Compute, Failure};
+use crate::lookup::layers::Holding;
 use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
+use crate::protocol::memory::Memory;
 use crate::protocol::plan::MAX_BATCH;
 use crate::protocol::witness::{Lookups, Trace};
 use crate::protocol::{Mode, NoProgress, Plan, Session, key};
@@ -31,19 +33,22 @@ struct Cases {
     densities: Vec<(String, f64)>,
 }
 
+/// The hidden widths that are asked for, if any are.
+pub(super) fn hidden(args: &args::Bench) -> Result<Option<Vec<Vec<usize>>>, Failure> {
+    let widest = crate::model::architecture::MAX_WIDTH;
+    let parse = |text: &String| {
+        let widths: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
+        widths.ok().filter(|w| w.iter().all(|w| (1..=widest).contains(w))).ok_or_else(|| {
+            Failure::usage(format!("--hidden {text}: expected widths of 1 to {widest} with x between, as 1024x1024"))
+        })
+    };
+    let hidden = args.hidden.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
+    Ok((!hidden.is_empty()).then_some(hidden))
+}
+
 impl Cases {
     fn new(args: &args::Bench) -> Result<Self, Failure> {
-        let widest = crate::model::architecture::MAX_WIDTH;
-        let parse = |text: &String| {
-            let widths: Result<Vec<usize>, _> = text.split('x').map(str::parse).collect();
-            widths.ok().filter(|w| w.iter().all(|w| (1..=widest).contains(w))).ok_or_else(|| {
-                Failure::usage(format!("--hidden {text}: expected widths of 1 to {widest} with x between, as 1024x1024"))
-            })
-        };
-        let mut hidden = args.hidden.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        if hidden.is_empty() {
-            hidden = HIDDEN.iter().map(|h| h.to_vec()).collect();
-        }
+        let hidden = hidden(args)?.unwrap_or_else(|| HIDDEN.iter().map(|h| h.to_vec()).collect());
         let densities = args.density.iter().map(|text| {
             let value = density(text)
                 .ok_or_else(|| Failure::usage(format!("--density {text}: expected a fraction above 0, at most 1")));
@@ -124,7 +129,9 @@ fn network<C: Compute + Clone>(
     for batch in &args.count {
         let inputs = random::inputs(network, *batch, 2);
         let plan = Plan::new(&arch, *batch, false)?;
-        let bytes = estimate::host_bytes(&plan, &arch, network.non_zeros());
+        let threads = rayon::current_num_threads();
+        let model = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads };
+        let bytes = model.bytes(*batch, *batch, Holding::ALL)? as f64;
         memory::require(bytes, &format!("{} with {batch} inputs", network.name), "use a smaller --count")?;
         let start = Instant::now();
         let expected = network.logits(&inputs);
@@ -203,7 +210,7 @@ fn floor<C: Compute>(
     units: &Units,
 ) -> Result<f64, Failure> {
     let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<Vec<_>, _>>()?;
-    let trace = Trace::run(compute, network, &matrices, inputs, plan.batch)?;
+    let trace = Trace::run(compute, network, &matrices, plan, inputs)?;
     let lookups = Lookups::find(compute, plan, arch, &trace, inputs)?;
     let count = |values: &[i32]| values.iter().filter(|v| **v != 0).count();
     let split = |b: &usize| plan.modes.get(*b) == Some(&Mode::Split);

@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `matvec` | one product of a matrix and a vector, as a circuit (GKR) and as one sumcheck, dense, sparse and ternary |
 //! | `mlp` | whole proofs of random networks, by stage, with the arithmetic that they cannot do without |
+//! | `aggregate` | many inferences: lock-step batches, and proofs that share one opening |
 //! | `stages` | every verb of [`Compute`](crate::compute::Compute) on every device |
 //!
 //! Every row is written to the JSON file as soon as it is measured, so an interrupted run keeps what it finished.
 
+mod aggregate;
 mod book;
 mod html;
 mod matvec;
@@ -24,7 +26,7 @@ use book::Book;
 use std::path::Path;
 
 /// Names of the suites; `all` runs every other.
-pub(super) const SUITES: [&str; 4] = ["matvec", "mlp", "stages", "all"];
+pub(super) const SUITES: [&str; 5] = ["matvec", "mlp", "aggregate", "stages", "all"];
 
 /// Most runs of one case.
 const MAX_SAMPLES: usize = 1000;
@@ -41,6 +43,7 @@ impl OnDevice for Run<'_, '_> {
         match self.suite {
             "matvec" => matvec::run(compute, self.args, self.book),
             "mlp" => mlp::run(compute, self.args, self.book),
+            "aggregate" => aggregate::run(compute, self.args, self.book),
             _ => stages::run(compute, self.args, self.book),
         }
     }
@@ -64,7 +67,7 @@ pub(super) fn run(args: &args::Bench, common: &Common, out: &Output) -> Result<(
     if args.samples == 0 || args.samples > MAX_SAMPLES {
         return Err(Failure::usage(format!("--samples {}: expected 1 to {MAX_SAMPLES}", args.samples)));
     }
-    let suites = if SUITES[chosen] == "all" { &SUITES[..3] } else { &SUITES[chosen..=chosen] };
+    let suites = if SUITES[chosen] == "all" { &SUITES[..SUITES.len() - 1] } else { &SUITES[chosen..=chosen] };
     let outputs: Vec<&Path> = args.json_file.iter().chain(&args.html).map(AsRef::as_ref).collect();
     files::distinct(&outputs, &[])?;
     let devices: Vec<Common> = common.device.split(',').map(|d| Common { device: d.to_owned(), ..common.clone() }).collect();
@@ -74,6 +77,7 @@ pub(super) fn run(args: &args::Bench, common: &Common, out: &Output) -> Result<(
         match *suite {
             "matvec" => matvec::check(args)?,
             "mlp" => mlp::check(args)?,
+            "aggregate" => aggregate::check(args)?,
             _ => stages::check(args)?,
         }
     }

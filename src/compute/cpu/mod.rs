@@ -103,6 +103,11 @@ impl Compute for Cpu {
         Ok(out)
     }
 
+    fn place(&self, into: &mut Vec<Fr>, at: usize, part: &Vec<Fr>) -> Result<()> {
+        into[at..at + part.len()].copy_from_slice(part);
+        Ok(())
+    }
+
     fn inner_product(&self, a: &Vec<Fr>, b: &Vec<Fr>) -> Result<Fr> {
         Ok(a.par_iter().zip(b).with_min_len(GRAIN).map(|(a, b)| *a * b).sum())
     }

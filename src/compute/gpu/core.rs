@@ -199,6 +199,18 @@ impl Core {
         Ok(out)
     }
 
+    /// Copies a table into another, from entry `at` on.
+    pub(super) fn place(&self, into: &DeviceTable, at: usize, part: &DeviceTable) -> Result<()> {
+        let (whole, part) = (into.view(), part.view());
+        let mut commands = self.commands();
+        let source = part.memory.buffer().ok_or_else(|| self.heap.lost())?;
+        let target = whole.memory.buffer().ok_or_else(|| self.heap.lost())?;
+        commands.encoder.copy_buffer_to_buffer(source, part.offset, target, whole.offset + at as u64 * ELEMENT, part.bytes);
+        commands.keep.extend([Arc::clone(&part.memory), Arc::clone(&whole.memory)]);
+        self.submit(commands)?;
+        Ok(())
+    }
+
     /// The layer above: numerators and denominators.
     pub(super) fn fraction_layer(&self, p: Option<&DeviceTable>, q: &DeviceTable) -> Result<[DeviceTable; 2]> {
         let half = q.len / 2;

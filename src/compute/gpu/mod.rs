@@ -336,6 +336,17 @@ impl Compute for Gpu {
         Ok(moved.map_or(host(whole), device))
     }
 
+    fn place(&self, into: &mut Table, at: usize, part: &Table) -> Result<()> {
+        match (&mut into.0, &part.0) {
+            (Place::Device(whole), Place::Device(part)) => self.holder()?.core.place(whole, at, part),
+            (Place::Device(whole), Place::Host(part)) => {
+                let core = &self.holder()?.core;
+                core.place(whole, at, &core.upload(part)?)
+            }
+            (Place::Host(whole), _) => Cpu.place(whole, at, &*self.host(part)?),
+        }
+    }
+
     fn inner_product(&self, a: &Table, b: &Table) -> Result<Fr> {
         if let (Some(a), Some(b)) = (on_device(a), on_device(b))
             && let Some(sum) = self.attempt(Work::Pairs, a.len, |open| open.core.inner_product(a, b))

@@ -131,6 +131,10 @@ impl Compute for Bent {
         Cpu.assemble(len, parts)
     }
 
+    fn place(&self, into: &mut Vec<Fr>, at: usize, part: &Vec<Fr>) -> compute::Result<()> {
+        Cpu.place(into, at, part)
+    }
+
     fn inner_product(&self, a: &Vec<Fr>, b: &Vec<Fr>) -> compute::Result<Fr> {
         Cpu.inner_product(a, b)
     }

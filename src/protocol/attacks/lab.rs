@@ -8,7 +8,7 @@ use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
 use crate::protocol::plan::Lookup;
 use crate::protocol::progress::Clock;
-use crate::protocol::prove::Session;
+use crate::protocol::prove::{Prepared, Session};
 use crate::protocol::witness::{Lookups, Trace};
 use crate::protocol::{Check, Instance, Mode, NoProgress, Plan, Secret, VerifyError, VerifyingKey, commit, verify};
 use crate::transcript::{Blinds, Tamper, Writer};
@@ -180,8 +180,10 @@ impl Lab {
         *self.session.compute().shifts.lock().unwrap() = (instance.plan().tables.clone(), shifts.to_vec());
         let mut blinds = Blinds::new([9; 32]);
         let prepare = |w: &mut Writer<'_>| w.tamper = Some(hook());
-        let Witness { inputs, trace, lookups } = witness;
-        self.session.run(instance, inputs, trace, lookups, &mut blinds, &mut Clock::start(&NoProgress), prepare).unwrap()
+        let Witness { inputs, trace, lookups } = witness.clone();
+        let inputs = &inputs;
+        let prepared = Prepared { instance, inputs, trace, lookups };
+        self.session.run(&prepared, &mut blinds, &mut Clock::start(&NoProgress), prepare).unwrap()
     }
 
     pub(super) fn honest_words(&self) -> (Vec<i32>, Vec<u8>) {

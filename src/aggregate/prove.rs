@@ -15,10 +15,6 @@ use crate::protocol::{Instance, Progress, ProveError, Session, Stage, StageTimes
 use crate::transcript::{Blinds, DIGEST, Writer, digest};
 use zeroize::Zeroizing;
 
-/// Domain of a leaf's seed. Its body is that of a single proof of the statement: were the seeds one, the same first messages
-/// would get two challenges.
-const LEAF_BLINDS: &str = "zktern/v1/leaf-blinds";
-
 impl<C: Compute> Session<C> {
     /// Proves the outputs of a batch of inputs, all but the opening. Arguments are those of [`Session::prove`].
     ///
@@ -33,7 +29,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Deferred, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed(LEAF_BLINDS, instance, inputs, entropy, attempt);
+            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
             self.defer_once(inputs, private, context, &seed, progress)
         })
     }
@@ -98,7 +94,7 @@ impl<C: Compute> Session<C> {
 /// # Errors
 /// When they do not fit together, or the device fails.
 pub fn merge<C: Compute>(compute: &C, parts: Vec<Deferred>, entropy: &[u8; 32]) -> Result<Deferred, MergeError> {
-    let seed = seed(Role::Inner, &parts, entropy);
+    let seed = seed(&parts, entropy);
     let (joined, openings, digests) = join(parts)?;
     Ok(merge_with(compute, joined, &openings, &digests, Blinds::new(seed))?)
 }
@@ -124,7 +120,7 @@ fn merge_with<C: Compute>(
 /// # Errors
 /// When they do not fit together, or the device fails.
 pub fn decide<C: Compute>(compute: &C, parts: Vec<Deferred>, entropy: &[u8; 32]) -> Result<Aggregate, MergeError> {
-    let seed = seed(Role::Decider, &parts, entropy);
+    let seed = seed(&parts, entropy);
     let (joined, openings, digests) = join(parts)?;
     Ok(decide_with(compute, joined, &openings, &digests, Blinds::new(seed))?)
 }
@@ -210,16 +206,13 @@ fn join(parts: Vec<Deferred>) -> Result<Joined, MergeError> {
     Ok((all, openings, digests))
 }
 
-/// The seed of a merge's blinds: the operating system's randomness, everything that its first challenge depends on, and blinds
-/// of its children, which nobody else knows. Should the randomness repeat, a merge and a decider of the same children, or of
-/// some of them, still have blinds of their own; with one set of blinds, two challenges would give the scalars away.
-fn seed(role: Role, parts: &[Deferred], entropy: &[u8; 32]) -> [u8; 32] {
-    let digests: Vec<_> = parts.iter().map(|part| part.digest).collect();
-    let state = merge_transcript(role, &digests).squeeze("seed");
-    let mut all = Zeroizing::new([b"zktern/v1/merge-blinds".as_slice(), entropy, &state].concat());
-    for Deferred { opening, .. } in parts {
+/// The seed of a merge's blinds: the operating system's randomness, what is merged, and the blinds of its rows, which nobody
+/// else knows.
+fn seed(parts: &[Deferred], entropy: &[u8; 32]) -> [u8; 32] {
+    let mut all = Zeroizing::new([b"zktern/v1/merge-blinds".as_slice(), entropy].concat());
+    for Deferred { opening, digest, .. } in parts {
+        all.extend_from_slice(digest);
         all.extend_from_slice(&fr::encode(&opening.row.blind));
-        all.extend_from_slice(&fr::encode(&opening.value.blind));
     }
     let mut seed = [0; 32];
     seed.copy_from_slice(&digest([&*all])[..32]);

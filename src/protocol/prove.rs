@@ -51,8 +51,6 @@ pub(super) const ROWS: usize = 1 << 12;
 
 /// Attempts before a prover gives up; one fails with probability about 2^-230.
 const ATTEMPTS: u8 = 3;
-/// Domain of a proof's seed.
-const PROOF_BLINDS: &str = "zktern/v1/proof-blinds";
 
 impl<C: Compute> Session<C> {
     /// Loads a model onto a device.
@@ -114,7 +112,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed(PROOF_BLINDS, instance, inputs, entropy, attempt);
+            let seed = |instance: &Instance<'_>| self.seed(instance, inputs, entropy, attempt);
             self.attempt(inputs, private, context, &seed, progress)
         })
     }
@@ -131,9 +129,9 @@ impl<C: Compute> Session<C> {
     }
 
     /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness and the statement.
-    pub(crate) fn seed(&self, domain: &str, of: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
-        let statement = of.transcript().squeeze("seed");
-        let pieces: [&[u8]; 5] = [domain.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt]];
+    pub(crate) fn seed(&self, instance: &Instance<'_>, inputs: &[i32], entropy: &[u8; 32], attempt: u8) -> [u8; 32] {
+        let statement = instance.transcript().squeeze("seed");
+        let pieces: [&[u8]; 5] = [b"zktern/v1/proof-blinds", entropy, self.secret.seed(), &statement, &[attempt]];
         // Some values at a time: a batch has many.
         let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
         let pieces = pieces.into_iter().map(|p| Zeroizing::new(p.to_vec()));

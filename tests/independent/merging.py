@@ -15,7 +15,8 @@ from protocol import Bases, Body, Form
 from prover import ClosingValues, Prover, Witness, Writer, must, pedersen
 from verifier import Shape
 
-LEAF_BLINDS, MERGE_BLINDS = b"zktern/v1/leaf-blinds", b"zktern/v1/merge-blinds"
+LEAF_BLINDS = b"zktern/v1/leaf-blinds"
+MERGE_BLINDS = (b"zktern/v1/merge-blinds", b"zktern/v1/decide-blinds")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,9 @@ def children_of(writer: Writer, children: Sequence[Open]) -> Iterator[Accumulato
 
 
 def merge_seed(children: Sequence[Open], root: bool, entropy: bytes) -> bytes:
-    """The seed of a merge: what is public of it, and of every child two blinds."""
-    state = merge_transcript([child.secret.digest for child in children], root).squeeze("seed")
-    blinds = [(child.secret.row_blind, child.secret.value_blind) for child in children]
-    secrets = b"".join(value.to_bytes(32, "big") for pair in blinds for value in pair)
-    return shake(MERGE_BLINDS + entropy + state + secrets, 32)
+    """The seed of a merge: of every child the digest and the blind of its row."""
+    parts = [child.secret.digest + child.secret.row_blind.to_bytes(32, "big") for child in children]
+    return shake(MERGE_BLINDS[root] + entropy + b"".join(parts), 32)
 
 
 def prove_merge(children: Sequence[Open], root: bool, entropy: bytes | None = None) -> Open:

@@ -18,6 +18,7 @@ use crate::model::codec::{self, FileError, Input, Kind, put_blob, put_i32s};
 use crate::protocol::instance::MAX_CONTEXT;
 use crate::protocol::{Instance, InstanceError, VerifyingKey, proof};
 use crate::transcript::DIGEST;
+use std::collections::BTreeSet;
 
 /// A proof without its opening, with what it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,7 +62,7 @@ pub enum Entry {
 /// Many proofs with one opening.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Aggregate {
-    /// Digests of the keys of its models.
+    /// Digests of the keys of its models, each once, in the order of their first use.
     pub keys: Vec<[u8; DIGEST]>,
     /// The context of all leaves.
     pub context: Vec<u8>,
@@ -93,7 +94,8 @@ impl Aggregate {
         self.entries.iter().map(words).sum()
     }
 
-    /// Checks that the entries make a tree of at most [`MAX_LEAVES`] leaves and returns the accumulators that they leave.
+    /// Checks that the entries make a tree of at most [`MAX_LEAVES`] leaves of exactly the listed models, and returns the number
+    /// of accumulators that they leave.
     ///
     /// # Errors
     /// What is wrong with it.
@@ -106,18 +108,33 @@ impl Aggregate {
                 "{leaves} leaves in {found} entries, expected 1 to {MAX_LEAVES} leaves and at most {MAX_ENTRIES} entries"
             ));
         }
-        let mut open = 0usize;
+        let (mut open, mut used) = (0usize, 0);
         for (n, entry) in self.entries.iter().enumerate() {
             match entry {
                 Entry::Leaf(leaf) if leaf.key >= self.keys.len() => {
                     return wrong(format!("entry {n} is about model {}, but {} are listed", leaf.key, self.keys.len()));
                 }
-                Entry::Leaf(_) => open += 1,
+                Entry::Leaf(leaf) if leaf.key > used => {
+                    return wrong(format!(
+                        "entry {n} is about model {}, expected at most {used}: the order of first use",
+                        leaf.key
+                    ));
+                }
+                Entry::Leaf(leaf) => {
+                    open += 1;
+                    used = used.max(leaf.key + 1);
+                }
                 Entry::Merge { children, .. } if *children == 0 || *children > open => {
                     return wrong(format!("entry {n} merges {children} accumulators where {open} are left"));
                 }
                 Entry::Merge { children, .. } => open = open - children + 1,
             }
+        }
+        // No transcript covers the list, only the leaves' own digests: one list, and no other, says what they say.
+        let distinct = self.keys.iter().collect::<BTreeSet<_>>().len();
+        if (used, distinct) != (self.keys.len(), self.keys.len()) {
+            let listed = self.keys.len();
+            return wrong(format!("{listed} models are listed, {distinct} of them different, and {used} used"));
         }
         Ok(open)
     }

@@ -18,14 +18,13 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 from blinds import key_seed, parse_secret, wrong_rows
 from bn254 import R, Refused, compress, generator, row_generator
+from check_aggregate import aggregate_case
 from files import (
     Key,
-    Layer,
     Malformed,
     Model,
     Proof,
@@ -38,6 +37,7 @@ from files import (
 from forge import MAKERS, Attempt, Honest
 from inference import Differs, compare_key, compare_proof
 from lies import FITS, LIES, make_key, other_network, private_input, with_weight
+from networks import LOOKS, random_inputs, random_model
 from prover import Prover, insecure, witness_of
 from verifier import Shape, Trace, load_key, ternarity_layout, verify, verify_ternarity
 
@@ -56,25 +56,6 @@ QUICK = ("1,1,1", "5,7,3", "9,16,17", "17,33,10", "2,2,2,2", "33,5,1")
 STYLES = ("narrow", "bytes", "signed", "mixed", "program")
 LARGEST = 12
 BATCHES = (1, 2, 3, 5, 1, 4, 7, 8, 9)
-
-
-@dataclass(frozen=True)
-class Style:
-    """What random networks look like: input range, clamps, shifts, non-zero weights of a row."""
-
-    inputs: tuple[int, int]
-    clamps: tuple[tuple[int, int], ...]
-    shifts: tuple[int, ...]
-    weights: int
-    biases: int
-
-
-LOOKS = {
-    "narrow": Style((0, 1), ((0, 1),), (0, 1), 2, 1),
-    "bytes": Style((0, 255), ((0, 255),), (2, 5, 8), 9, 300),
-    "signed": Style((-128, 127), ((-16, 15), (-1, 0)), (0, 1, 6), 6, 50),
-    "mixed": Style((-3, 5), ((0, 2), (-7, 9), (0, 1), (0, 0)), (0, 1, 2, 3), 5, 4),
-}
 
 
 class Program:
@@ -186,27 +167,6 @@ class Judge:
             print(f"{kind:42} {made:5} {theirs:8} {ours:5} {same:12}")
 
 
-def random_row(rng: random.Random, width: int, most: int) -> tuple[int, ...]:
-    """A row of ternary weights, few of them not zero."""
-    row = [0] * width
-    for place in rng.sample(range(width), min(width, rng.randint(0, most))):
-        row[place] = rng.choice((-1, 1))
-    return tuple(row)
-
-
-def random_model(rng: random.Random, shape: str, style: Style) -> Model:
-    """A random network."""
-    widths = [int(width) for width in shape.split(",")]
-    layers = []
-    for b, (before, after) in enumerate(pairwise(widths)):
-        weights = tuple(random_row(rng, before, style.weights) for _ in range(after))
-        biases = tuple(rng.randint(-style.biases, style.biases) for _ in range(after))
-        last = b == len(widths) - 2
-        requantise = None if last else (rng.choice(style.shifts), *rng.choice(style.clamps))
-        layers.append(Layer(weights, biases, requantise))
-    return Model(f"{shape} ünï", *style.inputs, tuple(layers))
-
-
 @dataclass
 class Case:
     """A network of some style with its keys."""
@@ -237,17 +197,6 @@ def make_case(program: Program, rng: random.Random, number: int, shape: str, sty
     model = parse_model(program.read(name))
     seed = key_seed(insecure(number, "commitment"), program.read(name))
     return Case(f"{number}: {shape} {style}", model, load_key(data), data, stranger, seed)
-
-
-def random_inputs(rng: random.Random, model: Model, batch: int) -> list[list[int]]:
-    """Random inputs, the bounds among them."""
-    special = (model.low, model.high, 0)
-    rows = [
-        [rng.randint(model.low, model.high) for _ in range(model.widths[0])] for _ in range(batch)
-    ]
-    if rng.random() < 0.3:
-        rows[0] = [rng.choice(special)] * model.widths[0]
-    return rows
 
 
 def prove(
@@ -438,6 +387,7 @@ def worked_values(key: Key, trace: Trace) -> set[str]:
 def worked_example(judge: Judge) -> None:
     """Section 12 of FORMAT.md: its commands, its files, its numbers, and their order."""
     text = FORMAT.read_text(encoding="utf-8").split("## 12. Worked example")[1]
+    text = text.split("\n## ")[0]
     for line in re.findall(r"^zktern (.*)$", text, re.MULTILINE):
         judge.program.must(*line.split())
     files = {name: judge.program.read(f"n.{name}") for name in ("tern", "vk", "proof")}
@@ -508,6 +458,8 @@ def run(options: argparse.Namespace, folder: Path) -> Judge:
             f"{case.name}, rows of {case.key.architecture.columns}",
             flush=True,
         )
+    for number in range(3 if options.quick else 12):
+        aggregate_case(judge, rng, number, most // 2 if options.quick else most)
     return judge
 
 
@@ -525,7 +477,7 @@ def report(judge: Judge, seconds: float) -> int:
             f"{group}: {made} made, accepted by the program {theirs}, by the verifier here {ours}"
         )
     print(f"inference: {totals['inference made']} agree")
-    print(f"seeded proofs and ternarity proofs: {totals['seeded made']} compared by bytes")
+    print(f"with given blinds: {totals['seeded made']} files or ternarity proofs compared by bytes")
     print(f"key rows: {totals['key rows made']} opened")
     print(f"problems: {len(judge.problems)}, {seconds:.0f} s")
     return 1 if judge.problems else 0

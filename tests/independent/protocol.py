@@ -265,23 +265,32 @@ def closing(reader: Reader, body: Body, name_checks: bool = False) -> None:
     reader.transcript = Transcript("zktern/v1/close", reader.transcript.trace)
     reader.transcript.absorb("count", (1).to_bytes(8, "big"))
     reader.transcript.absorb("proof", body.end)
-    row, value, t = reader.reduced = reduce_claims(reader, body, columns)
-    known = weighted_sum(reader.sent, reader.challenge("epsilon"))
-    firsts = [[reader.point(name) for name in "ABD"] for _ in body.products]
-    delta, e_point, k_point = (reader.point(name) for name in ("Delta", "E", "K"))
-    c = reader.challenge("c")
-    checks: list[Form] = []
-    for product, first in zip(body.products, firsts, strict=True):
-        checks += product_checks(product, first, [reader.scalar("z") for _ in range(5)], c)
-    opened = [reader.scalar("open") for _ in range(columns + 2)]
-    checks += opening_checks([delta, e_point], row, value, c, opened, t)
-    k0, k1 = reader.scalar("pok"), reader.scalar("pok")
-    checks.append(k_point + known * c - Form({G: k0, H: k1}))
+    reader.reduced = reduce_claims(reader, body, columns)
+    checks = respond(reader, body.products, opening=True)
     reader.finish()
     final = weighted_sum(checks, reader.challenge("xi"))
     if not reader.bases.is_identity(final):
         names = failed(reader, checks) if name_checks else ""
         raise Refused("the final equation does not hold" + names)
+
+
+def respond(reader: Reader, products: Sequence[Product], *, opening: bool) -> list[Form]:
+    """Stage 5, with or without the opening of what was reduced; gives the checks."""
+    row, value, t = reader.reduced
+    known = weighted_sum(reader.sent, reader.challenge("epsilon"))
+    firsts = [[reader.point(name) for name in "ABD"] for _ in products]
+    masks = [reader.point(name) for name in ("Delta", "E")] if opening else []
+    k_point = reader.point("K")
+    c = reader.challenge("c")
+    checks: list[Form] = []
+    for product, first in zip(products, firsts, strict=True):
+        checks += product_checks(product, first, [reader.scalar("z") for _ in range(5)], c)
+    if opening:
+        opened = [reader.scalar("open") for _ in range(reader.bases.columns + 2)]
+        checks += opening_checks(masks, row, value, c, opened, t)
+    k0, k1 = reader.scalar("pok"), reader.scalar("pok")
+    checks.append(k_point + known * c - Form({G: k0, H: k1}))
+    return checks
 
 
 def end_digest(reader: Reader) -> bytes:

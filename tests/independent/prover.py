@@ -14,7 +14,6 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -467,17 +466,27 @@ class BodyValues:
 
 
 class ClosingValues:
-    """What stages 4 and 5 need."""
+    """What stages 4 and 5 need; a leaf and a merge have no opening."""
 
-    def __init__(self, writer: Writer, body: Body) -> None:
-        self.writer, self.body = writer, body
+    def __init__(self, writer: Writer, body: Body, opening: bool = True) -> None:
+        self.writer, self.body, self.opening = writer, body, opening
         self.columns = writer.bases.columns
         self.firsts: list[list[int]] = []
         self.mask: list[int] = []
         self.knowledge: list[int] = []
 
+    def feed(self) -> None:
+        """Give the writer everything that it will ask for."""
+        writer = self.writer
+        writer.values, writer.first = self.values(), self.first()
+        writer.responses = self.responses()
+
     def values(self) -> Iterator[int]:
         """Rounds of the reduction."""
+        yield from plain_values(self.writer, self.pairs())
+
+    def pairs(self) -> list[tuple[list[int], list[int]]]:
+        """The claims as weights and rows."""
         pairs = []
         rho, bits = self.writer.latest("rho"), self.columns.bit_length() - 1
         for number, claim in enumerate(self.body.claims):
@@ -490,7 +499,7 @@ class ClosingValues:
                     entries, _ = self.writer.open_row(Form(dict(rows)))
                     scaled = [scale * value % R for value in weights]
                     pairs.append((scaled + [0] * (self.columns - count), entries))
-        yield from plain_values(self.writer, pairs)
+        return pairs
 
     def first(self) -> Iterator[Jacobian]:
         """First messages."""
@@ -502,14 +511,19 @@ class ClosingValues:
             yield pedersen(b[0], b[1])
             yield pedersen(b[2], b[3])
             yield pedersen(b[2] * value, b[2] * blinding + b[4])
-        self.mask = [draw("mask") for _ in range(self.columns + 2)]
+        if self.opening:
+            yield from self.masks()
+        self.knowledge = [draw("knowledge"), draw("knowledge")]
+        yield pedersen(*self.knowledge)
+
+    def masks(self) -> Iterator[Jacobian]:
+        """Delta and E."""
+        self.mask = [self.writer.blinds.next("mask") for _ in range(self.columns + 2)]
         names = [b"row" + j.to_bytes(4, "big") for j in range(self.columns)]
         points = [generator(name) for name in [*names, b"H"]]
         yield multiply_sum(points, self.mask[:-1])
-        _, _, t = writer.reduced
+        _, _, t = self.writer.reduced
         yield pedersen(dot(eq_all(t, self.columns), self.mask[:-2]), self.mask[-1])
-        self.knowledge = [draw("knowledge"), draw("knowledge")]
-        yield pedersen(*self.knowledge)
 
     def responses(self) -> Iterator[int]:
         """Responses."""
@@ -518,10 +532,12 @@ class ClosingValues:
             (x, rx), (y, ry), (_, rz) = map(writer.open, product)
             for mask, value in zip(b, (x, rx, y, ry, rz - rx * y), strict=True):
                 yield (mask + c * value) % R
-        row, at_t, _ = writer.reduced
-        entries, blinding = writer.open_row(row)
-        opened = [*entries, blinding, writer.open(at_t)[1]]
-        yield from ((mask + c * entry) % R for mask, entry in zip(self.mask, opened, strict=True))
+        if self.opening:
+            row, at_t, _ = writer.reduced
+            entries, blinding = writer.open_row(row)
+            opened = [*entries, blinding, writer.open(at_t)[1]]
+            masked = zip(self.mask, opened, strict=True)
+            yield from ((mask + c * entry) % R for mask, entry in masked)
         epsilon, power = writer.latest("epsilon"), 1
         known = [0, 0]
         for sent in writer.sent:
@@ -532,9 +548,7 @@ class ClosingValues:
 
 def close(writer: Writer, body: Body) -> None:
     """The closing; of a false witness it ends in a refusal, with all words written."""
-    values = ClosingValues(writer, body)
-    writer.values, writer.first = values.values(), values.first()
-    writer.responses = values.responses()
+    ClosingValues(writer, body).feed()
     try:
         closing(writer, body)
     except Refused:
@@ -562,10 +576,19 @@ class Prover:
         self, shape: Shape, witness: Witness, context: bytes, entropy: bytes, fit: str = ""
     ) -> Proof:
         """A proof; `fit` is what hides that the witness is false: S, x_hat, or nothing."""
+        proof = self.statement(shape, witness, context)
+        writer, body = self.body(
+            shape, witness, proof, self.blinds_seed(shape, witness, proof, entropy), fit
+        )
+        close(writer, body)
+        return replace(proof, words=writer.words)
+
+    def statement(self, shape: Shape, witness: Witness, context: bytes) -> Proof:
+        """A proof without words."""
         inputs = [value for row in witness.inputs for value in row]
         outputs = [value for row in witness.outputs for value in row]
         widths = self.key.architecture.widths
-        proof = Proof(
+        return Proof(
             self.key.digest,
             shape.private,
             shape.batch,
@@ -576,19 +599,33 @@ class Prover:
             tuple(outputs),
             b"",
         )
-        transcript = statement(self.key, shape, proof, None)
+
+    def blinds_seed(
+        self,
+        shape: Shape,
+        witness: Witness,
+        proof: Proof,
+        entropy: bytes,
+        prefix: bytes = b"zktern/v1/proof-blinds",
+    ) -> bytes:
+        """The seed of the blinds of a proof."""
+        inputs = [value for row in witness.inputs for value in row]
         signed = b"".join(value.to_bytes(4, "big", signed=True) for value in inputs)
-        state = deepcopy(transcript).squeeze("seed")
-        head = b"zktern/v1/proof-blinds" + entropy + self.seed
-        seed = shake(head + state + bytes(1) + signed, 32)
+        state = statement(self.key, shape, proof, None).squeeze("seed")
+        return shake(prefix + entropy + self.seed + state + bytes(1) + signed, 32)
+
+    def body(
+        self, shape: Shape, witness: Witness, proof: Proof, seed: bytes, fit: str = ""
+    ) -> tuple[Writer, Body]:
+        """Stages 1 to 3."""
+        transcript = statement(self.key, shape, proof, None)
         bases = Bases(self.key.architecture.columns, self.key.rows)
         writer = Writer(bases, transcript, seed)
         add_key_rows(writer, self.model, self.seed, self.beyond)
         stages = Stages(shape, KeyRows(self.key.architecture), writer, proof)
         values = BodyValues(writer, stages, self.model, witness, fit)
         writer.vectors, writer.values = values.rows(), values.values()
-        close(writer, stages.run())
-        return replace(proof, words=writer.words)
+        return writer, stages.run()
 
     def ternarity(self, entropy: bytes) -> bytes:
         """A ternarity proof of the key."""

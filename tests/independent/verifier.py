@@ -199,13 +199,13 @@ def check_statement(key: Key, proof: Proof) -> int:
 
 
 class KeyRows:
-    """Numbers of the key's rows among the bases."""
+    """Numbers of the key's rows among the bases, the first one's being `at`."""
 
-    def __init__(self, arch: Architecture) -> None:
+    def __init__(self, arch: Architecture, at: int | None = None) -> None:
         self.arch = arch
         self.matrix: list[int] = []
         self.bias: list[int] = []
-        at = ROWS + arch.columns
+        at = ROWS + arch.columns if at is None else at
         for before, after in pairwise(arch.widths):
             self.matrix.append(at)
             at += after * arch.chunks(before)

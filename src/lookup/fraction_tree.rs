@@ -119,7 +119,7 @@ mod prover {
         // tree[k] has 2^{bits − k} entries: leaves first, root last.
         let mut tree = vec![Fractions { numerators: None, denominators: leaves }];
         for k in 0..bits {
-            tree.push(compute.fraction_layer(&tree[k])?);
+            tree.push(compute.fraction_layer(tree[k].as_ref())?);
         }
         let root = tree.pop().ok_or(ProveError::Internal("a tree without leaves"))?;
         let value = |t: Option<&C::Table>| -> Result<Fr, ProveError> {

@@ -181,8 +181,8 @@ fn fraction_layers_and_inner_products() {
         let (p, q) = (elements(256, 12), elements(256, 13));
         for numerators in [None, Some(p.clone())] {
             let below = Fractions { numerators: numerators.as_ref().map(|p| table(gpu, p)), denominators: table(gpu, &q) };
-            let found = gpu.fraction_layer(&below).unwrap();
-            let expected = Cpu.fraction_layer(&Fractions { numerators, denominators: q.clone() }).unwrap();
+            let found = gpu.fraction_layer(below.as_ref()).unwrap();
+            let expected = Cpu.fraction_layer(Fractions { numerators: numerators.as_ref(), denominators: &q }).unwrap();
             assert_eq!(gpu.download(&found.denominators).unwrap(), expected.denominators);
             assert_eq!(found.numerators.map(|p| gpu.download(&p).unwrap()), expected.numerators);
         }

@@ -137,6 +137,9 @@ pub(super) struct Prove {
     /// Prove all inputs of the file in one proof
     #[arg(long)]
     pub(super) batch: bool,
+    /// Share the work among N ranks in this process, and the threads among them (under mpirun, every process is a rank)
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) ranks: usize,
     /// Reproducible blinds from a number; the result hides NOTHING
     #[arg(long, value_name = "N")]
     pub(super) insecure_seed: Option<u64>,

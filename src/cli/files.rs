@@ -122,8 +122,12 @@ pub(super) fn read_network(path: &Path) -> Result<Network, Failure> {
 
 /// Inputs of a network from a file.
 pub(super) fn read_inputs(path: &Path, network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
-    let bytes = read_foreign(path)?;
-    Ok(super::input::read_inputs(&bytes, &name(path), network.inputs(0), network.input)?)
+    inputs(&read_foreign(path)?, path, network)
+}
+
+/// Inputs of a network from the contents of a file.
+pub(super) fn inputs(bytes: &[u8], path: &Path, network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
+    Ok(super::input::read_inputs(bytes, &name(path), network.inputs(0), network.input)?)
 }
 
 /// Who may read a written file.
@@ -251,7 +255,9 @@ pub(super) fn clean_up_on_interrupt() {
         }
         let written = if state.written.is_empty() { "nothing".into() } else { state.written.join(", ") };
         let was = if state.written.len() > 1 { "were" } else { "was" };
-        let _ = writeln!(std::io::stderr(), "interrupted; {written} {was} written");
+        if super::ranks::Job::speaks() {
+            let _ = writeln!(std::io::stderr(), "interrupted; {written} {was} written");
+        }
         std::process::exit(130);
     });
 }

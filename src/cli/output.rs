@@ -6,21 +6,28 @@ use crate::model::Network;
 use crate::protocol::{Progress, Stage, StageTimes, VerifyingKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
-use std::cell::OnceCell;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Where output goes.
 pub(super) struct Output {
     json: bool,
     quiet: bool,
+    /// Nothing at all is said, not even why a run failed: another rank does.
+    silent: bool,
     /// Why standard output took no more; from then on nothing is written there.
-    lost: OnceCell<io::Error>,
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(super) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, lost: OnceCell::new() }
+        Self { json, quiet, silent: false, lost: OnceLock::new() }
+    }
+
+    /// The output of a rank that leaves talking to another.
+    pub(super) const fn silent() -> Self {
+        Self { json: false, quiet: true, silent: true, lost: OnceLock::new() }
     }
 
     fn put(&self, text: impl std::fmt::Display) {
@@ -59,11 +66,16 @@ impl Output {
 
     /// A warning, on standard error.
     pub(super) fn warn(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stderr(), "warning: {text}");
+        if !self.silent {
+            let _ = writeln!(io::stderr(), "warning: {text}");
+        }
     }
 
     /// The sentence that a failed run ends with.
     pub(super) fn failure(&self, message: &str, code: u8) {
+        if self.silent {
+            return;
+        }
         if self.json {
             let mut document = json!({ "error": message });
             if code == 1 {

@@ -2,14 +2,16 @@
 
 use super::files::{self, Access};
 use super::output::{Output, human, model_keys, seconds, size, stages};
+use super::ranks::Team;
 use super::{Failure, OnDevice, args, commit::entropy};
 use crate::compute::Compute;
 use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::model::{Architecture, Network};
-use crate::protocol::{Made, Secret, Session, Stage};
+use crate::protocol::{Made, NoProgress, Secret, Session, Stage};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// Proves, verifies, and shows how far it is.
 pub(super) fn make<C: Compute>(
@@ -40,14 +42,17 @@ pub(super) fn timed_inference(network: &Network, inputs: &[i32]) -> (Vec<i32>, D
 pub(super) struct Prove<'a> {
     pub(super) args: &'a args::Prove,
     pub(super) out: &'a Output,
+    /// The ranks that make the proof together.
+    pub(super) team: &'a dyn Team,
 }
 
 impl OnDevice for Prove<'_> {
     fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
-        let Self { args, out } = self;
+        let Self { args, out, team } = self;
         let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
         files::distinct(&[&args.output], &[&args.network, &args.input, &path])?;
         let network = files::read_network(&args.network)?;
+        team.same("network", &|| network.to_bytes())?;
         if args.secret.is_none() && !path.exists() {
             return Err(Failure::usage(format!(
                 "{}: no such secret; run `zktern commit {} -o NET.vk --secret {}` first, or give --secret",
@@ -56,11 +61,16 @@ impl OnDevice for Prove<'_> {
                 files::name(&path)
             )));
         }
-        let (secret, key) = Secret::from_bytes(&files::read(&path, Kind::Secret)?, &files::name(&path))?;
+        let secret_bytes = Zeroizing::new(files::read(&path, Kind::Secret)?);
+        team.same("secret", &|| secret_bytes.to_vec())?;
+        let (secret, key) = Secret::from_bytes(&secret_bytes, &files::name(&path))?;
         let context = files::context(args.context.as_deref())?;
         let session = Session::new(compute, network, key, secret)?;
         let arch = session.key().architecture().clone();
-        let inputs = files::read_inputs(&args.input, &arch)?;
+        let read = || files::read_foreign(&args.input);
+        // Standard input is rank 0's alone.
+        let bytes = if args.input.as_os_str() == "-" { team.share(&read)? } else { read()? };
+        let inputs = files::inputs(&bytes, &args.input, &arch)?;
         let batch = inputs.len() / arch.inputs(0);
         if batch > 1 && !args.batch {
             return Err(Failure::usage(format!(
@@ -68,9 +78,18 @@ impl OnDevice for Prove<'_> {
                 files::name(&args.input)
             )));
         }
-        let entropy = entropy(args.insecure_seed, "proof", out)?;
+        let options = format!("{} {} {}", env!("CARGO_PKG_VERSION"), args.private_input, batch);
+        team.same("version or options", &|| [options.as_bytes(), &context].concat())?;
+        team.same("input", &|| bytes.clone())?;
+        let drawn = team.share(&|| Ok(entropy(args.insecure_seed, "proof", out)?.to_vec()))?;
+        let entropy = <[u8; 32]>::try_from(drawn).map_err(|_| Failure::machine("rank 0 sent no 32 bytes of randomness"))?;
+        if team.rank() > 0 {
+            session.prove(&inputs, args.private_input, &context, &entropy, &NoProgress)?;
+            return team.done();
+        }
         let (_, infer) = timed_inference(session.network(), &inputs);
         let made = make(&session, &inputs, args.private_input, &context, &entropy, out)?;
+        team.done()?;
         let bytes = made.proof.to_bytes();
         files::write(&args.output, &bytes, Access::Public)?;
         out.line(format!("digest     {}", session.key().short_digest()));
@@ -81,6 +100,7 @@ impl OnDevice for Prove<'_> {
         out.line(format!("wrote      {} ({})", files::name(&args.output), size(bytes.len())));
         let mut document = model_keys(session.network(), session.key(), session.compute());
         document.insert("inputs".into(), json!(batch));
+        document.insert("ranks".into(), json!(team.ranks()));
         document.insert("infer_s".into(), json!(seconds(infer)));
         document.insert("prove_s".into(), json!(seconds(made.prove)));
         document.insert("verify_s".into(), json!(seconds(made.verify)));

@@ -122,8 +122,8 @@ impl Gpu {
 
     /// The CPU, until something comes along that is worth a device; without one, the CPU for ever.
     #[must_use]
-    pub fn when_worthwhile() -> Self {
-        let options = Options { patience: tuning::PATIENCE, ..Options::default() };
+    pub fn when_worthwhile(choice: Choice) -> Self {
+        let options = Options { choice, patience: tuning::PATIENCE, ..Options::default() };
         Self(Arc::new(Shared { options, core: OnceLock::new(), distrusted: AtomicBool::new(false) }))
     }
 

@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 fn options(arithmetic: Arithmetic) -> Options {
     let name = std::env::var("ZKTERN_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
     Options {
-        choice: Choice { name: Some(name), arithmetic: Some(arithmetic), binding: None },
+        choice: Choice { name: Some(name), arithmetic: Some(arithmetic), ..Choice::default() },
         thresholds: Some(Thresholds::ALWAYS),
         ..Options::default()
     }
@@ -376,7 +376,7 @@ fn software_is_only_taken_by_name() {
     if let Ok(gpu) = Gpu::open(Options { thresholds: Some(Thresholds::NEVER), ..Options::default() }) {
         assert!(gpu.opened().is_some_and(|(adapter, _)| !adapter.software));
     }
-    let gpu = Gpu::when_worthwhile();
+    let gpu = Gpu::when_worthwhile(Choice::default());
     assert_eq!(gpu.eq_table(&elements(5, 1), Fr::from(1u64)).map(|t| t.len()), Ok(32));
     let m = gpu.load(&matrix(64, 64, 0.5, 2)).unwrap();
     assert_eq!(gpu.apply(&m, &vec![1; 64 << 13], 1 << 13).map(|z| z.len()), Ok(64 << 13), "a million cheap additions");

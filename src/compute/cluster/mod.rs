@@ -121,20 +121,17 @@ enum Place<T> {
 
 /// A matrix of a [`Cluster`].
 #[derive(Debug)]
-pub enum Matrix<M> {
-    /// Small: the same on every rank.
-    Everywhere(M),
-    /// This rank's rows, for products, and its columns, for folds; `None` where it has none.
-    Parts {
-        /// A range of rows, all columns.
-        rows: Option<M>,
-        /// All rows, a range of columns.
-        columns: Option<M>,
-        /// Rows and columns of the whole.
-        shape: (usize, usize),
-        /// Non-zeros of the whole.
-        non_zeros: usize,
-    },
+pub struct Matrix<M> {
+    /// All of it, where it is small enough that a single input or fold is not worth sharing.
+    whole: Option<M>,
+    /// This rank's rows, for products; `None` where it has none.
+    rows: Option<M>,
+    /// This rank's columns, for folds; `None` where it has none.
+    columns: Option<M>,
+    /// Rows and columns of the whole.
+    shape: (usize, usize),
+    /// Non-zeros of the whole.
+    non_zeros: usize,
 }
 
 impl<C: Compute, L: Collective> Cluster<C, L> {

@@ -85,14 +85,13 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
 
     fn load(&self, matrix: &TernaryMatrix) -> Result<Self::Matrix> {
         let (rows, columns, non_zeros) = (matrix.rows(), matrix.columns(), matrix.non_zeros());
-        if !self.shared(non_zeros / TERMS) {
-            return Ok(Matrix::Everywhere(self.told(self.local.load(matrix))?));
-        }
         let load = |rows: std::ops::Range<usize>, columns: std::ops::Range<usize>| {
             let some = !rows.is_empty() && !columns.is_empty();
             some.then(|| self.told(self.local.load(&matrix.part(rows, columns)))).transpose()
         };
-        Ok(Matrix::Parts {
+        let small = !self.shared(non_zeros / TERMS);
+        Ok(Matrix {
+            whole: small.then(|| self.told(self.local.load(matrix))).transpose()?,
             rows: load(self.mine(rows), 0..columns)?,
             columns: load(0..rows, self.mine(columns))?,
             shape: (rows, columns),
@@ -109,11 +108,12 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
     }
 
     fn apply(&self, matrix: &Self::Matrix, inputs: &[i32], batch: usize) -> Result<Vec<i32>> {
-        let (part, (rows, _)) = match matrix {
-            Matrix::Everywhere(m) => return self.told(self.local.apply(m, inputs, batch)),
-            Matrix::Parts { rows, shape, .. } => (rows, *shape),
-        };
-        let mine = part.as_ref().map(|m| self.told(self.local.apply(m, inputs, batch))).transpose()?.unwrap_or_default();
+        let rows = matrix.shape.0;
+        if let Some(whole) = matrix.whole.as_ref().filter(|_| !self.shared(matrix.non_zeros * batch / TERMS)) {
+            return self.told(self.local.apply(whole, inputs, batch));
+        }
+        let mine = matrix.rows.as_ref().map(|m| self.told(self.local.apply(m, inputs, batch)));
+        let mine = mine.transpose()?.unwrap_or_default();
         let parts = self.lockstep.all_gather(Step::Apply, &mine, |rank| batch * self.range(rows, rank).len())?;
         let mut out = vec![0; rows * batch];
         for (rank, part) in parts.iter().enumerate() {
@@ -136,12 +136,11 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
             let weights = self.everywhere(self.download(weights)?)?;
             return self.fold_rows(matrix, &weights);
         };
-        let values = match matrix {
-            Matrix::Everywhere(m) => self.download_local(self.local.fold_rows(m, weights))?,
-            Matrix::Parts { columns: part, shape: (_, columns), .. } => {
-                let mine = part.as_ref().map(|m| self.download_local(self.local.fold_rows(m, weights)));
-                self.join_ranges(Step::Fold, &mine.transpose()?.unwrap_or_default(), *columns, 1)?
-            }
+        let values = if let Some(whole) = &matrix.whole {
+            self.download_local(self.local.fold_rows(whole, weights))?
+        } else {
+            let mine = matrix.columns.as_ref().map(|m| self.download_local(self.local.fold_rows(m, weights)));
+            self.join_ranges(Step::Fold, &mine.transpose()?.unwrap_or_default(), matrix.shape.1, 1)?
         };
         self.everywhere(values)
     }

@@ -100,6 +100,26 @@ impl SplitEq {
         let middle = self.high.len() - 1;
         if from <= middle { (&self.high[from], &self.low[0]) } else { (&self.high[middle], &self.low[from - middle]) }
     }
+
+    /// The entries `first, first + step, ..` of `eq(w[from..], ·)`, as a split table to be read from 0 on. `step` is a power of
+    /// two of at most as many entries as there are.
+    ///
+    /// # Panics
+    /// When `from` exceeds the number of coordinates.
+    #[must_use]
+    pub fn strided(&self, from: usize, first: usize, step: usize) -> Self {
+        let every = |values: &[Fr], first: usize, step: usize| values.iter().skip(first).step_by(step).copied().collect();
+        let (high, low) = self.suffix(from);
+        let (high, low): (Vec<Fr>, Vec<Fr>) = if step <= low.len() {
+            (high.to_vec(), every(low, first, step))
+        } else {
+            // One entry of the low table belongs to all of them.
+            let factor = low[first % low.len()];
+            let high: Vec<Fr> = every(high, first / low.len(), step / low.len());
+            (high.into_iter().map(|h| h * factor).collect(), vec![Fr::one()])
+        };
+        Self { high: vec![high], low: vec![low] }
+    }
 }
 
 fn suffix_tables(point: &[Fr]) -> Vec<Vec<Fr>> {
@@ -161,6 +181,26 @@ mod tests {
                 let (h, l) = split.suffix(from);
                 let product: Vec<Fr> = h.iter().flat_map(|a| l.iter().map(move |b| *a * b)).collect();
                 assert_eq!(product, table(&w[from..]), "k {k}, from {from}");
+            }
+        }
+    }
+
+    #[test]
+    fn strided_tables_are_every_nth_entry() {
+        for k in 0..7 {
+            let w = point(k);
+            let split = SplitEq::new(&w);
+            for from in 0..=w.len() {
+                let whole = table(&w[from..]);
+                for (step, first) in [(1, 0), (2, 0), (2, 1), (4, 3), (8, 5), (16, 9)] {
+                    if step <= whole.len() {
+                        let strided = split.strided(from, first, step);
+                        let (h, l) = strided.suffix(0);
+                        let product: Vec<Fr> = h.iter().flat_map(|a| l.iter().map(move |b| *a * b)).collect();
+                        let expected: Vec<Fr> = whole.iter().skip(first).step_by(step).copied().collect();
+                        assert_eq!(product, expected, "k {k}, from {from}, every {step}th from {first}");
+                    }
+                }
             }
         }
     }

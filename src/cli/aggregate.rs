@@ -3,13 +3,13 @@
 use super::commit::entropy;
 use super::files::{self, Access};
 use super::output::{Output, human, model_keys, seconds, size, stages};
+use super::prove::{Prove, part_entropy};
 use super::{Failure, OnDevice, args};
 use crate::aggregate::{self, Aggregate, AggregateError, Deferred, prove::MergeError};
 use crate::compute::Compute;
 use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::protocol::key::hex;
-use crate::protocol::prove::fresh_entropy;
 use crate::protocol::{Session, Stage, StageTimes, VerifyingKey};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -30,10 +30,9 @@ pub(super) fn defer<C: Compute>(
     inputs: &[i32],
     sizes: &[usize],
     context: &[u8],
-    args: &args::Prove,
-    out: &Output,
+    entropy: &[u8; 32],
+    Prove { args, out, team }: Prove<'_>,
 ) -> Result<(), Failure> {
-    let entropy = entropy(args.insecure_seed, "proof", out)?;
     let (mut prove, mut verify) = (Duration::ZERO, Duration::ZERO);
     let (mut parts, mut times) = (Vec::with_capacity(sizes.len()), StageTimes::default());
     let mut rest = inputs;
@@ -42,27 +41,36 @@ pub(super) fn defer<C: Compute>(
         rest = later;
         let what = if sizes.len() > 1 { format!("prove {}/{}", n + 1, sizes.len()) } else { "prove".into() };
         let bar = out.bar(Stage::ALL.len(), what);
-        let entropy = if n == 0 || args.insecure_seed.is_some() { entropy } else { fresh_entropy()? };
+        let entropy = part_entropy(entropy, n);
         let (made, took) = timed(|| session.defer(some, args.private_input, context, &entropy, &bar));
         let (part, stages) = made?;
-        let (checked, checking) = timed(|| part.check(&[session.key()]));
-        checked.map_err(not_valid)?;
-        (prove, verify) = (prove + took, verify + checking);
+        prove += took;
         times += &stages;
+        if team.rank() == 0 {
+            let (checked, checking) = timed(|| part.check(&[session.key()]));
+            checked.map_err(not_valid)?;
+            verify += checking;
+        }
         parts.push(part);
     }
     let deferred = match <[Deferred; 1]>::try_from(parts) {
         Ok([one]) => one,
         Err(several) => {
-            let (merged, took) = timed(|| aggregate::merge(session.compute(), several, &entropy));
+            let (merged, took) = timed(|| aggregate::merge(session.compute(), several, entropy));
             prove += took;
             let merged = merged?;
-            let (checked, checking) = timed(|| merged.check(&[session.key()]));
-            checked.map_err(not_valid)?;
-            verify += checking;
+            if team.rank() == 0 {
+                let (checked, checking) = timed(|| merged.check(&[session.key()]));
+                checked.map_err(not_valid)?;
+                verify += checking;
+            }
             merged
         }
     };
+    team.done()?;
+    if team.rank() > 0 {
+        return Ok(());
+    }
     let bytes = deferred.to_bytes();
     files::write(&args.output, &bytes, Access::Owner)?;
     let name = files::name(&args.output);
@@ -72,6 +80,7 @@ pub(super) fn defer<C: Compute>(
     out.line(format!("next       zktern aggregate {name} .. --key NET.vk -o ALL.proof"));
     let mut document = model_keys(session.network(), session.key(), session.compute());
     document.insert("inputs".into(), json!(count));
+    document.insert("ranks".into(), json!(team.ranks()));
     document.insert("prove_s".into(), json!(seconds(prove)));
     document.insert("verify_s".into(), json!(seconds(verify)));
     document.insert("stages".into(), stages(&times));

@@ -147,6 +147,9 @@ pub(super) struct Prove {
     /// Memory that may be used, as 512MiB, 2GB or bytes (default: what is available, where the system tells)
     #[arg(long, value_name = "SIZE", value_parser = memory::parse)]
     pub(super) memory: Option<u64>,
+    /// Share the work among N ranks in this process, and the threads among them (under mpirun, every process is a rank)
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) ranks: usize,
     /// Reproducible blinds from a number; the result hides NOTHING
     #[arg(long, value_name = "N")]
     pub(super) insecure_seed: Option<u64>,

@@ -6,7 +6,7 @@ use super::{Failure, OnDevice, args, input};
 use crate::compute::Compute;
 use crate::model::infer::argmax;
 use crate::model::{Architecture, import};
-use crate::protocol::prove::fresh_entropy;
+use crate::protocol::fresh_entropy;
 use crate::protocol::{Made, Session, Stage, key};
 use serde_json::json;
 use std::time::Instant;

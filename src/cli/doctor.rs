@@ -46,13 +46,29 @@ pub(super) fn run(out: &Output) -> Result<(), Failure> {
         return Err(Failure::machine("the CPU backend disagrees with the reference backend: do not trust this machine"));
     }
     out.line(format!("self-test  proofs of both backends are equal byte for byte, and valid ({})", human(start.elapsed())));
+    let mpi = library();
+    out.line(match &mpi {
+        Some(name) => format!("mpi        {name}: prove shares its work among the processes of mpirun"),
+        None => "mpi        this program was built without the feature `mpi`; prove --ranks needs none".into(),
+    });
     let adapters = gpus(out)?;
     out.document(&json!({
-        "version": env!("CARGO_PKG_VERSION"), "device": Cpu.describe(), "threads": rayon::current_num_threads(), "gpu": adapters,
+        "version": env!("CARGO_PKG_VERSION"), "device": Cpu.describe(), "threads": rayon::current_num_threads(), "gpu": adapters, "mpi": mpi,
         "multiplication_ns": units.multiplication * 1e9, "addition_ns": units.addition * 1e9,
         "point_addition_ns": units.point_addition * 1e9, "valid": true,
     }));
     Ok(())
+}
+
+/// The MPI library that this program was built with.
+#[cfg(feature = "mpi")]
+fn library() -> Option<String> {
+    Some(crate::compute::cluster::Mpi::library())
+}
+
+#[cfg(not(feature = "mpi"))]
+const fn library() -> Option<String> {
+    None
 }
 
 /// Every adapter with its self-test; fails when one that would be used computes wrongly.
@@ -113,7 +129,7 @@ fn named(
     thresholds: Option<crate::compute::gpu::Thresholds>,
 ) -> crate::compute::gpu::Options {
     use crate::compute::gpu::{Choice, Options};
-    let choice = Choice { name: Some(adapter.name.clone()), arithmetic, binding: None };
+    let choice = Choice { name: Some(adapter.name.clone()), arithmetic, ..Choice::default() };
     Options { choice, thresholds, ..Options::default() }
 }
 

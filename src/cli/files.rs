@@ -132,14 +132,18 @@ pub(super) fn read_network(path: &Path) -> Result<Network, Failure> {
 
 /// Inputs of a network from a file, or from all files of a folder.
 pub(super) fn read_inputs(path: &Path, network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
-    read_all_inputs(&input_files(&[path])?, network)
+    read_all_inputs(&input_files(&[path])?, network, &read_foreign)
 }
 
-/// Inputs of a network from files, one after the other.
-pub(super) fn read_all_inputs(paths: &[PathBuf], network: &crate::model::Architecture) -> Result<Vec<i32>, Failure> {
+/// Inputs of a network from files, one after the other, each read as `read` does.
+pub(super) fn read_all_inputs(
+    paths: &[PathBuf],
+    network: &crate::model::Architecture,
+    read: &dyn Fn(&Path) -> Result<Vec<u8>, Failure>,
+) -> Result<Vec<i32>, Failure> {
     let mut all = Vec::new();
     for path in paths {
-        let bytes = read_foreign(path)?;
+        let bytes = read(path)?;
         let some = super::input::read_inputs(&bytes, &name(path), network.inputs(0), network.input)?;
         if all.is_empty() { all = some } else { all.extend(some) }
     }
@@ -333,7 +337,9 @@ pub(super) fn clean_up_on_interrupt() {
         }
         let written = if state.written.is_empty() { "nothing".into() } else { state.written.join(", ") };
         let was = if state.written.len() > 1 { "were" } else { "was" };
-        let _ = writeln!(std::io::stderr(), "interrupted; {written} {was} written");
+        if super::ranks::Job::speaks() {
+            let _ = writeln!(std::io::stderr(), "interrupted; {written} {was} written");
+        }
         std::process::exit(130);
     });
 }

@@ -2,6 +2,7 @@
 
 use super::Failure;
 use super::output::size;
+use super::ranks::Team;
 use crate::protocol::memory::{MAX_PART, Memory, MemoryError, Parts};
 
 /// Bytes from `512MiB`, `2GB`, `1.5 GiB` or a plain number.
@@ -46,6 +47,14 @@ impl Budget {
     pub(super) fn new(given: Option<u64>) -> Self {
         let found = || available().map(|free| free / 10 * 9);
         Self { bytes: given.or_else(found), given: given.is_some() }
+    }
+
+    /// The same for all ranks: what rank 0 may use.
+    pub(super) fn of_team(given: Option<u64>, team: &dyn Team) -> Result<Self, Failure> {
+        let mine = Self::new(given);
+        let told = team.share(&|| Ok(mine.bytes.unwrap_or(u64::MAX).to_le_bytes().to_vec()))?;
+        let bytes = <[u8; 8]>::try_from(told).map_or(mine.bytes, |b| Some(u64::from_le_bytes(b)));
+        Ok(Self { bytes: bytes.filter(|b| *b < u64::MAX), ..mine })
     }
 
     /// What `--memory` says, and no bound without it: for a forecast.

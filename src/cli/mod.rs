@@ -20,6 +20,7 @@ mod inspect;
 mod memory;
 mod output;
 mod prove;
+mod ranks;
 mod verify;
 
 #[cfg(feature = "gpu")]
@@ -96,12 +97,13 @@ trait OnDevice {
     fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure>;
 }
 
-fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
+/// The device that is asked for; of several GPUs that match, the one whose turn it is.
+fn on_device(common: &Common, turn: usize, command: impl OnDevice) -> Result<(), Failure> {
     match common.device.as_str() {
-        "auto" => command.run(automatic()),
+        "auto" => command.run(automatic(turn)),
         "cpu" => command.run(Cpu),
         "reference" => command.run(Reference),
-        gpu if gpu == "gpu" || gpu.starts_with("gpu:") => command.run(open_gpu(gpu)?),
+        gpu if gpu == "gpu" || gpu.starts_with("gpu:") => command.run(open_gpu(gpu, turn)?),
         other => {
             Err(Failure::usage(format!("--device {other}: unknown device, expected auto, cpu, gpu, gpu:NAME or reference")))
         }
@@ -110,25 +112,25 @@ fn on_device(common: &Common, command: impl OnDevice) -> Result<(), Failure> {
 
 /// The CPU, and a GPU beside it from the size on from which that pays.
 #[cfg(feature = "gpu")]
-fn automatic() -> Gpu {
-    Gpu::when_worthwhile()
+fn automatic(turn: usize) -> Gpu {
+    Gpu::when_worthwhile(Choice { turn, ..Choice::default() })
 }
 
 #[cfg(not(feature = "gpu"))]
-fn automatic() -> Cpu {
+const fn automatic(_: usize) -> Cpu {
     Cpu
 }
 
 /// The device that `gpu` or `gpu:NAME` asks for.
 #[cfg(feature = "gpu")]
-fn open_gpu(wanted: &str) -> Result<Gpu, Failure> {
+fn open_gpu(wanted: &str, turn: usize) -> Result<Gpu, Failure> {
     let name = wanted.strip_prefix("gpu:").map(str::to_owned);
-    let options = Options { choice: Choice { name, ..Choice::default() }, ..Options::default() };
+    let options = Options { choice: Choice { name, turn, ..Choice::default() }, ..Options::default() };
     Gpu::open(options).map_err(|e| Failure::machine(format!("--device {wanted}: {e}")))
 }
 
 #[cfg(not(feature = "gpu"))]
-fn open_gpu(wanted: &str) -> Result<Cpu, Failure> {
+fn open_gpu(wanted: &str, _: usize) -> Result<Cpu, Failure> {
     Err(Failure::machine(format!("--device {wanted}: this program was built without the feature `gpu`; use --device cpu")))
 }
 
@@ -139,7 +141,9 @@ pub fn main() -> ExitCode {
         Ok(args) => args,
         Err(error) => return refused(&error),
     };
-    let output = Output::new(args.common.json, args.common.quiet);
+    // Of the processes of a job, one speaks.
+    let speaks = ranks::Job::speaks();
+    let output = if speaks { Output::new(args.common.json, args.common.quiet) } else { Output::silent() };
     match run(&args, &output).and_then(|()| output.finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -161,7 +165,8 @@ fn refused(error: &clap::Error) -> ExitCode {
     let sentence = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
     let sentence = sentence.split_whitespace().collect::<Vec<_>>().join(" ");
     let json = std::env::args_os().any(|a| a == "--json");
-    Output::new(json, false).failure(&format!("{sentence}; see zktern --help"), 2);
+    let output = if ranks::Job::speaks() { Output::new(json, false) } else { Output::silent() };
+    output.failure(&format!("{sentence}; see zktern --help"), 2);
     ExitCode::from(2)
 }
 
@@ -181,12 +186,18 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     files::clean_up_on_interrupt();
     let common = &args.common;
     match &args.command {
-        Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
+        Command::Import(_) => ranks::Job::refuse("import")?,
+        Command::Commit(_) => ranks::Job::refuse("commit")?,
+        Command::Random(_) => ranks::Job::refuse("random")?,
+        Command::Bench(_) => ranks::Job::refuse("bench")?,
+        _ => {}
+    }
+    match &args.command {
+        Command::Demo(a) => on_device(common, 0, demo::Demo { args: a, out }),
         Command::Import(a) => commit::import(a, out),
-        Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
-        // On one of the pool's own threads: work is handed over without waking another, and memory that it gives back is reused.
-        Command::Prove(a) => rayon::join(|| on_device(common, prove::Prove { args: a, out }), || ()).0,
-        Command::Aggregate(a) => on_device(common, aggregate::Run { args: a, out }),
+        Command::Commit(a) => on_device(common, 0, commit::Commit { args: a, out }),
+        Command::Prove(a) => ranks::prove(a, common, out),
+        Command::Aggregate(a) => on_device(common, 0, aggregate::Run { args: a, out }),
         Command::Verify(a) => verify::run(a, out),
         Command::Inspect(a) => inspect::run(a, out),
         Command::Estimate(a) => estimate::run(a, out),

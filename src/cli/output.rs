@@ -15,13 +15,20 @@ use std::time::Duration;
 pub(super) struct Output {
     json: bool,
     quiet: bool,
+    /// Nothing at all is said, not even why a run failed: another rank does.
+    silent: bool,
     /// Why standard output took no more; from then on nothing is written there.
     lost: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(super) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, lost: OnceLock::new() }
+        Self { json, quiet, silent: false, lost: OnceLock::new() }
+    }
+
+    /// The output of a rank that leaves talking to another.
+    pub(super) const fn silent() -> Self {
+        Self { json: false, quiet: true, silent: true, lost: OnceLock::new() }
     }
 
     fn put(&self, text: impl std::fmt::Display) {
@@ -60,11 +67,16 @@ impl Output {
 
     /// A warning, on standard error.
     pub(super) fn warn(&self, text: impl std::fmt::Display) {
-        let _ = writeln!(io::stderr(), "warning: {text}");
+        if !self.silent {
+            let _ = writeln!(io::stderr(), "warning: {text}");
+        }
     }
 
     /// The sentence that a failed run ends with.
     pub(super) fn failure(&self, message: &str, code: u8) {
+        if self.silent {
+            return;
+        }
         if self.json {
             let mut document = json!({ "error": message });
             if code == 1 {

@@ -3,17 +3,19 @@
 use super::files::{self, Access, Pending, Target};
 use super::memory::Budget;
 use super::output::{Output, human, model_keys, seconds, size, stages};
+use super::ranks::Team;
 use super::{Failure, OnDevice, args, commit::entropy};
 use crate::compute::Compute;
 use crate::model::codec::Kind;
 use crate::model::infer::argmax;
 use crate::model::{Architecture, Network};
 use crate::protocol::memory::Memory;
-use crate::protocol::prove::fresh_entropy;
-use crate::protocol::{Made, Secret, Session, Stage, StageTimes};
+use crate::protocol::{Made, NoProgress, Secret, Session, Stage, StageTimes};
+use crate::transcript::digest;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
 
 /// The outputs, one list per input.
 pub(super) fn outputs(logits: &[i32], width: usize) -> Value {
@@ -31,16 +33,19 @@ pub(super) fn timed_inference(network: &Network, inputs: &[i32]) -> (Vec<i32>, D
 pub(super) struct Prove<'a> {
     pub(super) args: &'a args::Prove,
     pub(super) out: &'a Output,
+    /// The ranks that make the proof together.
+    pub(super) team: &'a dyn Team,
 }
 
 impl OnDevice for Prove<'_> {
     fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
-        let Self { args, out } = self;
+        let Self { args, out, team } = self;
         let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
         let sources = files::input_files(&args.inputs)?;
         let read: Vec<&Path> = [&args.network, &path].into_iter().chain(&sources).map(PathBuf::as_path).collect();
         files::distinct(&[&args.output], &read)?;
         let network = files::read_network(&args.network)?;
+        team.same("network", &|| network.to_bytes())?;
         if args.secret.is_none() && !path.exists() {
             return Err(Failure::usage(format!(
                 "{}: no such secret; run `zktern commit {} -o NET.vk --secret {}` first, or give --secret",
@@ -49,11 +54,18 @@ impl OnDevice for Prove<'_> {
                 files::name(&path)
             )));
         }
-        let (secret, key) = Secret::from_bytes(&files::read(&path, Kind::Secret)?, &files::name(&path))?;
+        let secret_bytes = Zeroizing::new(files::read(&path, Kind::Secret)?);
+        team.same("secret", &|| secret_bytes.to_vec())?;
+        let (secret, key) = Secret::from_bytes(&secret_bytes, &files::name(&path))?;
         let context = files::context(args.context.as_deref())?;
         let session = Session::new(compute, network, key, secret)?;
         let arch = session.key().architecture().clone();
-        let inputs = files::read_all_inputs(&sources, &arch)?;
+        // Standard input is rank 0's alone.
+        let read_one = |path: &Path| match path.as_os_str() == "-" {
+            true => team.share(&|| files::read_foreign(path)),
+            false => files::read_foreign(path),
+        };
+        let inputs = files::read_all_inputs(&sources, &arch, &read_one)?;
         let batch = inputs.len() / arch.inputs(0);
         if batch > 1 && !args.batch {
             let [source] = &sources[..] else {
@@ -64,9 +76,12 @@ impl OnDevice for Prove<'_> {
                 files::name(source)
             )));
         }
+        let options = format!("{} {} {} {batch}", env!("CARGO_PKG_VERSION"), args.private_input, args.defer);
+        team.same("version or options", &|| [options.as_bytes(), &context].concat())?;
+        team.same("input", &|| inputs.iter().flat_map(|v| v.to_le_bytes()).collect())?;
         let (non_zeros, threads) = (session.network().non_zeros(), rayon::current_num_threads());
         let memory = Memory { arch: &arch, non_zeros, private: args.private_input, threads };
-        let budget = Budget::new(args.memory);
+        let budget = Budget::of_team(args.memory, team)?;
         let parts = budget.parts(&memory, batch)?;
         let split = budget.why_split(&memory, batch, &parts);
         let targets: Vec<PathBuf> =
@@ -77,20 +92,28 @@ impl OnDevice for Prove<'_> {
         }
         let depth = parts.holding.depth();
         let session = session.with_holding(parts.holding);
+        let entropy = shared_entropy(team, args.insecure_seed, out)?;
         if args.defer {
-            return super::aggregate::defer(&session, &inputs, &parts.sizes, &context, args, out);
+            return super::aggregate::defer(&session, &inputs, &parts.sizes, &context, &entropy, Self { args, out, team });
         }
-        let entropy = entropy(args.insecure_seed, "proof", out)?;
-        let (_, infer) = timed_inference(session.network(), &inputs);
+        let (_, infer) = if team.rank() == 0 { timed_inference(session.network(), &inputs) } else { Default::default() };
         let mut proved = Proved::default();
         let mut rest = inputs.as_slice();
         for (n, (size, path)) in parts.sizes.iter().zip(&targets).enumerate() {
             let (some, later) = rest.split_at(size * arch.inputs(0));
             rest = later;
+            let entropy = part_entropy(&entropy, n);
+            if team.rank() > 0 {
+                session.prove(some, args.private_input, &context, &entropy, &NoProgress)?;
+                continue;
+            }
             let what = if split.is_some() { format!("prove {}/{}", n + 1, targets.len()) } else { "prove".into() };
             let bar = out.bar(Stage::ALL.len(), what);
-            let entropy = if n == 0 || args.insecure_seed.is_some() { entropy } else { fresh_entropy()? };
             proved.add(session.prove_and_verify(some, args.private_input, &context, &entropy, &bar)?, path)?;
+        }
+        team.done()?;
+        if team.rank() > 0 {
+            return Ok(());
         }
         // Nothing has its name before everything is proved, verified and on the disk.
         proved.files.commit()?;
@@ -106,6 +129,7 @@ impl OnDevice for Prove<'_> {
         });
         let mut document = model_keys(session.network(), session.key(), session.compute());
         document.insert("inputs".into(), json!(batch));
+        document.insert("ranks".into(), json!(team.ranks()));
         document.insert("infer_s".into(), json!(seconds(infer)));
         document.insert("prove_s".into(), json!(seconds(proved.prove)));
         document.insert("verify_s".into(), json!(seconds(proved.verify)));
@@ -122,6 +146,21 @@ impl OnDevice for Prove<'_> {
         out.document(&document.into());
         Ok(())
     }
+}
+
+/// Randomness for a command's proofs: rank 0 draws it.
+pub(super) fn shared_entropy(team: &dyn Team, insecure: Option<u64>, out: &Output) -> Result<[u8; 32], Failure> {
+    let drawn = team.share(&|| Ok(entropy(insecure, "proof", out)?.to_vec()))?;
+    <[u8; 32]>::try_from(drawn).map_err(|_| Failure::machine("rank 0 sent no 32 bytes of randomness"))
+}
+
+/// Randomness of part `n` of a command's proofs; two parts may be about the same inputs.
+pub(super) fn part_entropy(entropy: &[u8; 32], n: usize) -> [u8; 32] {
+    let mut out = *entropy;
+    if n > 0 {
+        out.copy_from_slice(&digest([entropy.as_slice(), &(n as u64).to_be_bytes()])[..32]);
+    }
+    out
 }
 
 /// What the proofs of a command have come to.

@@ -5,10 +5,12 @@
 //! | [`Reference`](reference::Reference) | the definitions, one thread, nothing clever: what the others are tested against |
 //! | [`Cpu`](cpu::Cpu) | every core; lazy reduction, split eq tables, one pass per sumcheck round, batched point additions |
 //! | `Gpu` (feature `gpu`) | large tables through wgpu, small ones on the CPU, by thresholds measured at start-up |
+//! | [`Cluster`](cluster::Cluster) | one of these on every rank of a job, each with a slice of the large tables |
 //!
 //! Every backend gives the same field elements and points for the same arguments, so proofs are equal byte for byte.
 //! Tables are bound from the top variable down; a table of `2h` entries is the pair of halves `t[..h]`, `t[h..]`.
 
+pub mod cluster;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
@@ -46,6 +48,14 @@ pub enum ComputeError {
     Faulty {
         /// The device.
         device: String,
+    },
+    /// One of several ranks that compute together failed, or sent something that does not belong here.
+    #[error("rank {rank}: {why}")]
+    RankLost {
+        /// Which rank, from 0.
+        rank: usize,
+        /// What it did, or said before it ended.
+        why: String,
     },
     /// A sum of points that is the identity: negligible for honest blinds.
     #[error("a commitment is the identity")]
@@ -98,6 +108,13 @@ pub struct Fractions<T> {
     pub numerators: Option<T>,
     /// Denominators.
     pub denominators: T,
+}
+
+impl<T> Fractions<T> {
+    /// The same layer, borrowed.
+    pub const fn as_ref(&self) -> Fractions<&T> {
+        Fractions { numerators: self.numerators.as_ref(), denominators: &self.denominators }
+    }
 }
 
 /// A device that computes. Verbs are deterministic; sizes are the caller's duty.
@@ -168,7 +185,7 @@ pub trait Compute: Send + Sync {
     fn inner_product(&self, a: &Self::Table, b: &Self::Table) -> Result<Fr>;
 
     /// The layer above: `p0·q1 + p1·q0` over `q0·q1`.
-    fn fraction_layer(&self, below: &Fractions<Self::Table>) -> Result<Fractions<Self::Table>>;
+    fn fraction_layer(&self, below: Fractions<&Self::Table>) -> Result<Fractions<Self::Table>>;
 
     /// Both halves of a table, as `factor·t + offset`.
     fn halves(&self, table: Self::Table, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Self::Table; 2]>;

@@ -95,11 +95,11 @@ impl Compute for Reference {
         Ok(mle::inner_product(a, b))
     }
 
-    fn fraction_layer(&self, below: &Fractions<Vec<Fr>>) -> Result<Fractions<Vec<Fr>>> {
-        let q = &below.denominators;
+    fn fraction_layer(&self, below: Fractions<&Vec<Fr>>) -> Result<Fractions<Vec<Fr>>> {
+        let q = below.denominators;
         let h = q.len() / 2;
         let ones = vec![Fr::one(); q.len()];
-        let p = below.numerators.as_ref().unwrap_or(&ones);
+        let p = below.numerators.unwrap_or(&ones);
         Ok(Fractions {
             numerators: Some((0..h).map(|i| p[i] * q[i + h] + p[i + h] * q[i]).collect()),
             denominators: (0..h).map(|i| q[i] * q[i + h]).collect(),

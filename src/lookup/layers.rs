@@ -96,7 +96,7 @@ impl<'a, C: Compute> Layers<'a, C> {
         let (bits, lowest) = (layers.bits(), layers.lowest());
         layers.held.push(layers.layer(lowest)?);
         for k in 0..bits - lowest {
-            let above = compute.fraction_layer(&layers.held[k])?;
+            let above = compute.fraction_layer(layers.held[k].as_ref())?;
             layers.held.push(above);
         }
         Ok(layers)
@@ -163,7 +163,7 @@ impl<'a, C: Compute> Layers<'a, C> {
         let indices: Vec<u32> = (0..1usize << top).flat_map(run).copied().collect();
         let mut fractions = Fractions { numerators: None, denominators: self.compute.gather(self.values, &indices)? };
         for _ in 0..k {
-            fractions = self.compute.fraction_layer(&fractions)?;
+            fractions = self.compute.fraction_layer(fractions.as_ref())?;
         }
         Ok(fractions)
     }

@@ -5,6 +5,7 @@
 //! a sign.
 
 use super::codec::{FileError, Input};
+use std::ops::Range;
 
 /// The positions of `+1` and `−1` in every row (or column) of a matrix.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -141,6 +142,17 @@ impl TernaryMatrix {
         Self { by_row, by_column }
     }
 
+    /// The entries in the given rows and columns, as a matrix of their own.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>, columns: Range<usize>) -> Self {
+        let inside = |list: &[u32]| -> Vec<u32> {
+            let positions = list.iter().map(|&j| j as usize).filter(|j| columns.contains(j));
+            positions.map(|j| (j - columns.start) as u32).collect()
+        };
+        let lists = rows.map(|i| self.by_row.get(i)).map(|(plus, minus)| (inside(plus), inside(minus)));
+        Self::from_positions(columns.len(), lists)
+    }
+
     /// Number of outputs.
     #[must_use]
     pub const fn rows(&self) -> usize {
@@ -258,6 +270,11 @@ mod tests {
                 let (plus, minus) = m.by_column().get(j);
                 let of = |sign: i8| (0..rows).filter(|&i| row(i)[j] == sign).map(|i| i as u32).collect::<Vec<_>>();
                 prop_assert_eq!((plus.to_vec(), minus.to_vec()), (of(1), of(-1)));
+            }
+            let part = m.part(rows / 3..rows, columns / 4..columns - columns / 5);
+            prop_assert_eq!((part.rows(), part.columns()), (rows - rows / 3, columns - columns / 5 - columns / 4));
+            for i in 0..part.rows() {
+                prop_assert_eq!(part.dense_row(i), &row(rows / 3 + i)[columns / 4..columns - columns / 5]);
             }
             let packed = m.pack();
             let mut input = Input::new(&packed, "test");

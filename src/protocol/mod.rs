@@ -3,6 +3,7 @@
 //! | stage | what happens | module |
 //! | --- | --- | --- |
 //! | | the statement, absorbed before anything is squeezed | [`instance`], [`plan`], [`key`] |
+//! | | what many proofs share | `session` |
 //! | 1 | witness rows are committed; α, β | [`prove`](mod@prove), [`verify`](mod@verify) |
 //! | 2 | one lookup argument | [`lookup`](crate::lookup) |
 //! | 3 | one linear sumcheck of all layers | [`linear`](crate::linear) |
@@ -19,6 +20,8 @@ pub mod key;
 pub mod plan;
 pub mod proof;
 pub mod scope;
+#[cfg(feature = "prover")]
+pub mod session;
 pub mod ternarity;
 pub mod verify;
 
@@ -51,7 +54,7 @@ pub use plan::{Mode, Plan};
 pub use progress::{NoProgress, Progress, Stage, StageTimes};
 pub use proof::Proof;
 #[cfg(feature = "prover")]
-pub use prove::Session;
+pub use session::{Session, fresh_entropy};
 pub use verify::verify;
 
 /// Domain of the proof's transcript.

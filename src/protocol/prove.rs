@@ -1,47 +1,24 @@
 //! The prover. Headings and order are those of [`verify`](mod@super::verify).
 
 use super::errors::ProveError;
-use super::instance::{self, Instance};
-use super::key::{Secret, VerifyingKey};
 use super::plan::{Plan, Vector};
-use super::progress::{Clock, Progress, Stage, StageTimes};
+use super::progress::{Clock, Stage};
 use super::scope::Scope;
-use super::witness::{self, Lookups, Trace, table_offsets};
-use super::{Proof, VerifyError, close_transcript};
+use super::session::{Prepared, Session};
+use super::witness::{Lookups, Trace, table_offsets};
+use super::{VerifyError, close_transcript};
 use crate::algebra::mle::{inner_product, log2_ceil};
 use crate::algebra::{Fr, eq, g1::Point};
 use crate::commit::functional::{Body, Combined};
 use crate::commit::sigma::{self, Mask, Product};
-use crate::commit::{Generators, Hidden, Pedersen, opening};
+use crate::commit::{Hidden, opening};
 use crate::compute::Compute;
 use crate::linear;
-use crate::lookup::layers::{Holding, Layers};
+use crate::lookup::layers::Layers;
 use crate::lookup::{fraction_tree, tables};
-use crate::model::{Architecture, Network};
-use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
+use crate::model::Architecture;
+use crate::transcript::{Blinds, DIGEST, Stream, Writer};
 use ark_ff::{One, Zero};
-use zeroize::Zeroizing;
-
-/// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
-pub struct Session<C: Compute> {
-    compute: C,
-    network: Network,
-    key: VerifyingKey,
-    /// Blinds of the key's rows, in order.
-    key_blinds: Zeroizing<Vec<Fr>>,
-    secret: Secret,
-    matrices: Vec<C::Matrix>,
-    generators: Generators,
-    holding: Holding,
-}
-
-/// A statement and its witness.
-pub(crate) struct Prepared<'a> {
-    pub(crate) instance: &'a Instance<'a>,
-    pub(crate) inputs: &'a [i32],
-    pub(crate) trace: Trace,
-    pub(crate) lookups: Lookups,
-}
 
 /// A proof up to stage 3: its end state, its digest, and its words.
 type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
@@ -49,147 +26,7 @@ type WrittenBody = (Body<Hidden, Combined>, [u8; DIGEST], Vec<u8>);
 /// Witness rows that are committed together: what a backend holds for them is small beside the rows.
 pub(super) const ROWS: usize = 1 << 12;
 
-/// Attempts before a prover gives up; one fails with probability about 2^-230.
-const ATTEMPTS: u8 = 3;
-
 impl<C: Compute> Session<C> {
-    /// Loads a model onto a device.
-    ///
-    /// # Errors
-    /// When network, key and secret do not belong together, or the device fails.
-    pub fn new(compute: C, network: Network, key: VerifyingKey, secret: Secret) -> Result<Self, ProveError> {
-        secret.check(&key)?;
-        witness::check_architecture(&network, key.architecture())?;
-        let key_blinds = Zeroizing::new(secret.blinds(key.architecture()));
-        let matrices = network.layers.iter().map(|l| compute.load(&l.weights)).collect::<Result<_, _>>()?;
-        let generators = Generators::new(key.architecture().row_width);
-        let _ = Pedersen::get();
-        Ok(Self { compute, network, key, key_blinds, secret, matrices, generators, holding: Holding::ALL })
-    }
-
-    /// The same with another holding of the lookups' tables: less memory, more time, the same proofs.
-    #[must_use]
-    pub fn with_holding(self, holding: Holding) -> Self {
-        Self { holding, ..self }
-    }
-
-    /// The verifying key.
-    #[must_use]
-    pub const fn key(&self) -> &VerifyingKey {
-        &self.key
-    }
-
-    /// (tests only) The blinds that the prover believes its key to have.
-    #[cfg(test)]
-    pub(super) fn key_blinds_mut(&mut self) -> &mut [Fr] {
-        &mut self.key_blinds
-    }
-
-    /// The network.
-    #[must_use]
-    pub const fn network(&self) -> &Network {
-        &self.network
-    }
-
-    /// The backend.
-    #[must_use]
-    pub const fn compute(&self) -> &C {
-        &self.compute
-    }
-
-    /// Proves the outputs of a batch of inputs, given one after the other. With `private` the inputs stay hidden.
-    ///
-    /// `entropy` is 32 bytes from the operating system ([`fresh_entropy`]); it is mixed with the secret and the statement.
-    ///
-    /// # Errors
-    /// When an input is out of shape or range, or the device fails.
-    pub fn prove(
-        &self,
-        inputs: &[i32],
-        private: bool,
-        context: &[u8],
-        entropy: &[u8; 32],
-        progress: &dyn Progress,
-    ) -> Result<(Proof, StageTimes), ProveError> {
-        self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed("zktern/v1/proof-blinds", instance, inputs, entropy, attempt);
-            self.attempt(inputs, private, context, &seed, progress)
-        })
-    }
-
-    /// Starts again, with the next number, when a challenge hits a key.
-    pub(crate) fn retry<T>(&self, prove: impl Fn(u8) -> Result<T, ProveError>) -> Result<T, ProveError> {
-        let mut attempt = 0;
-        loop {
-            match prove(attempt) {
-                Err(ProveError::UnluckyChallenge) if attempt + 1 < ATTEMPTS => attempt += 1,
-                done => return done,
-            }
-        }
-    }
-
-    /// The seed of a proof's blinds: the operating system's randomness, the key's secret, the witness, the statement, and what
-    /// the blinds are for. Should the randomness ever repeat, a proof and a leaf of one statement still have blinds of their own:
-    /// the same first messages under two challenges would give the scalars away.
-    pub(crate) fn seed(
-        &self,
-        purpose: &str,
-        instance: &Instance<'_>,
-        inputs: &[i32],
-        entropy: &[u8; 32],
-        attempt: u8,
-    ) -> [u8; 32] {
-        let statement = instance.transcript().squeeze("seed");
-        let pieces: [&[u8]; 5] = [purpose.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt]];
-        // Some values at a time: a batch has many.
-        let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
-        let pieces = pieces.into_iter().map(|p| Zeroizing::new(p.to_vec()));
-        let mut seed = [0; 32];
-        seed.copy_from_slice(&digest(pieces.chain(values.map(Zeroizing::new)))[..32]);
-        seed
-    }
-
-    pub(super) fn attempt(
-        &self,
-        inputs: &[i32],
-        private: bool,
-        context: &[u8],
-        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
-        progress: &dyn Progress,
-    ) -> Result<(Proof, StageTimes), ProveError> {
-        self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {
-            let bytes = self.run(&prepared, blinds, clock, |_| {})?;
-            let Prepared { instance, trace, lookups, .. } = prepared;
-            drop((trace, lookups));
-            Ok(Proof::new(instance, bytes))
-        })
-    }
-
-    /// Statement and witness of a proof, and then what is to be done with them.
-    pub(crate) fn prepared<T>(
-        &self,
-        inputs: &[i32],
-        private: bool,
-        context: &[u8],
-        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
-        progress: &dyn Progress,
-        then: impl FnOnce(Prepared<'_>, &mut Blinds, &mut Clock<'_>) -> Result<T, ProveError>,
-    ) -> Result<(T, StageTimes), ProveError> {
-        let mut clock = Clock::start(progress);
-        let arch = self.key.architecture();
-        let batch = inputs.len() / arch.inputs(0);
-        instance::check_inputs(arch, inputs, batch.max(1))?;
-        let plan = Plan::new(arch, batch, private)?;
-        let mut trace = Trace::run(&self.compute, &self.network, &self.matrices, &plan, inputs)?;
-        let lookups = Lookups::find(&self.compute, &plan, arch, &trace, inputs)?;
-        let logits = trace.take_logits();
-        let instance = Instance::new(&self.key, (!private).then_some(inputs), &logits, context)?;
-        let mut blinds = Blinds::new(seed(&instance));
-        let prepared = Prepared { instance: &instance, inputs, trace, lookups };
-        let made = then(prepared, &mut blinds, &mut clock)?;
-        Ok((made, clock.finish()))
-    }
-
     /// Stages 1 to 5. `prepare` sees every channel before it is used.
     pub(super) fn run(
         &self,
@@ -465,14 +302,4 @@ pub(super) fn prove_close<C: Compute>(
     let sent: Vec<_> = bodies.iter().flat_map(|b| &b.sent).collect();
     sigma::prove(&mut writer, compute, blinds, &products, &sent, Some((&opening, mask, delta)))?;
     Ok(writer.finish()?.2)
-}
-
-/// 32 bytes from the operating system.
-///
-/// # Errors
-/// When it has none to give.
-pub fn fresh_entropy() -> Result<[u8; 32], ProveError> {
-    let mut bytes = [0; 32];
-    getrandom::fill(&mut bytes).map_err(|e| ProveError::Randomness(e.to_string()))?;
-    Ok(bytes)
 }

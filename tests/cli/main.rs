@@ -7,6 +7,7 @@ mod bench;
 mod files;
 mod interruption;
 mod outputs;
+mod ranks;
 mod results;
 mod statements;
 

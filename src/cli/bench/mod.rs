@@ -71,7 +71,7 @@ pub(super) fn run(args: &args::Bench, common: &Common, out: &Output) -> Result<(
     let outputs: Vec<&Path> = args.json_file.iter().chain(&args.html).map(AsRef::as_ref).collect();
     files::distinct(&outputs, &[])?;
     let devices: Vec<Common> = common.device.split(',').map(|d| Common { device: d.to_owned(), ..common.clone() }).collect();
-    devices.iter().try_for_each(|device| on_device(device, Probe))?;
+    devices.iter().try_for_each(|device| on_device(device, 0, Probe))?;
     // What cannot be run is refused before anything is.
     for suite in suites {
         match *suite {
@@ -84,7 +84,7 @@ pub(super) fn run(args: &args::Bench, common: &Common, out: &Output) -> Result<(
     let mut book = Book::new(args, out);
     for suite in suites {
         for device in &devices {
-            on_device(device, Run { suite, args, book: &mut book })?;
+            on_device(device, 0, Run { suite, args, book: &mut book })?;
         }
     }
     book.close()

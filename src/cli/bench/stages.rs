@@ -124,9 +124,9 @@ fn tables<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<
     verbs.verb("inner_product", n, none, |()| c.inner_product(&table, &table))?;
     verbs.verb("halves", n, fresh, |t| c.halves(t, Some(values[1]), Some(values[2])))?;
     let below = Fractions { numerators: Some(fresh()?), denominators: fresh()? };
-    verbs.verb("fraction_layer", n / 2, none, |()| c.fraction_layer(&below))?;
+    verbs.verb("fraction_layer", n / 2, none, |()| c.fraction_layer(below.as_ref()))?;
     let leaves = Fractions { numerators: None, denominators: fresh()? };
-    verbs.verb("fraction_layer (leaves)", n / 2, none, |()| c.fraction_layer(&leaves))?;
+    verbs.verb("fraction_layer (leaves)", n / 2, none, |()| c.fraction_layer(leaves.as_ref()))?;
     verbs.verb("bind (one table)", n / 2, fresh, |t| c.bind(&mut [t], values[3]))
 }
 

@@ -112,8 +112,8 @@ impl Compute for Cpu {
         Ok(a.par_iter().zip(b).with_min_len(GRAIN).map(|(a, b)| *a * b).sum())
     }
 
-    fn fraction_layer(&self, below: &Fractions<Vec<Fr>>) -> Result<Fractions<Vec<Fr>>> {
-        Ok(fraction_layer(below.numerators.as_deref(), &below.denominators))
+    fn fraction_layer(&self, below: Fractions<&Vec<Fr>>) -> Result<Fractions<Vec<Fr>>> {
+        Ok(fraction_layer(below.numerators.map(Vec::as_slice), below.denominators))
     }
 
     fn halves(&self, mut table: Vec<Fr>, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Vec<Fr>; 2]> {

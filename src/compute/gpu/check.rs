@@ -115,8 +115,8 @@ fn fraction_layer(gpu: &Gpu) -> Result<bool> {
     let (p, q) = (elements(256, 8), elements(256, 9));
     for numerators in [None, Some(p)] {
         let there = numerators.as_ref().map(|p| place(gpu, p)).transpose()?;
-        let found = gpu.fraction_layer(&Fractions { numerators: there, denominators: place(gpu, &q)? })?;
-        let expected = Cpu.fraction_layer(&Fractions { numerators, denominators: q.clone() })?;
+        let found = gpu.fraction_layer(Fractions { numerators: there, denominators: place(gpu, &q)? }.as_ref())?;
+        let expected = Cpu.fraction_layer(Fractions { numerators: numerators.as_ref(), denominators: &q })?;
         let (Some(p), Some(expected_p)) = (found.numerators, expected.numerators) else { return Ok(false) };
         if !gpu.holds(&found.denominators, &expected.denominators)? || !gpu.holds(&p, &expected_p)? {
             return Ok(false);

@@ -45,6 +45,8 @@ pub struct Choice {
     pub arithmetic: Option<Arithmetic>,
     /// Largest binding to use, in bytes; `None`: what the device allows. Small values are for tests.
     pub binding: Option<u64>,
+    /// Which of several adapters that match, counted round: every rank on a machine takes another.
+    pub turn: usize,
 }
 
 /// Storage buffers that a kernel may bind; every WebGPU device has as many.
@@ -72,6 +74,12 @@ fn rank(adapter: &wgpu::Adapter) -> u8 {
         wgpu::DeviceType::Other => 3,
         wgpu::DeviceType::Cpu => 4,
     }
+}
+
+/// The adapter whose turn it is.
+fn pick<'a>(matching: &mut dyn Iterator<Item = &'a wgpu::Adapter>, turn: usize) -> Option<&'a wgpu::Adapter> {
+    let all: Vec<_> = matching.collect();
+    all.get(turn.checked_rem(all.len())?).copied()
 }
 
 /// All adapters that could be used, hardware first.
@@ -108,7 +116,7 @@ impl Device {
         let found = candidates(&instance);
         let names = || found.iter().map(|a| a.get_info().name).collect::<Vec<_>>().join(", ");
         let adapter = match &choice.name {
-            None => found.iter().find(|a| rank(a) < 4).ok_or_else(|| {
+            None => pick(&mut found.iter().filter(|a| rank(a) < 4), choice.turn).ok_or_else(|| {
                 let software = if found.is_empty() { String::new() } else { format!(" (only software: {})", names()) };
                 none(format!(
                     "no GPU was found{software}; install its Vulkan driver (Linux: the vendor's or mesa-vulkan-drivers, and libvulkan1), or use --device cpu"
@@ -116,7 +124,8 @@ impl Device {
             })?,
             Some(wanted) => {
                 let lower = wanted.to_lowercase();
-                found.iter().find(|a| a.get_info().name.to_lowercase().contains(&lower)).ok_or_else(|| {
+                let named = |a: &&wgpu::Adapter| a.get_info().name.to_lowercase().contains(&lower);
+                pick(&mut found.iter().filter(named), choice.turn).ok_or_else(|| {
                     none(format!("no adapter's name contains \"{wanted}\"; found: {}", if found.is_empty() { "none".into() } else { names() }))
                 })?
             }

@@ -122,8 +122,8 @@ impl Gpu {
 
     /// The CPU, until something comes along that is worth a device; without one, the CPU for ever.
     #[must_use]
-    pub fn when_worthwhile() -> Self {
-        let options = Options { patience: tuning::PATIENCE, ..Options::default() };
+    pub fn when_worthwhile(choice: Choice) -> Self {
+        let options = Options { choice, patience: tuning::PATIENCE, ..Options::default() };
         Self(Arc::new(Shared { options, core: OnceLock::new(), distrusted: AtomicBool::new(false) }))
     }
 
@@ -356,8 +356,8 @@ impl Compute for Gpu {
         Cpu.inner_product(&*self.host(a)?, &*self.host(b)?)
     }
 
-    fn fraction_layer(&self, below: &Fractions<Table>) -> Result<Fractions<Table>> {
-        let (p, q) = (below.numerators.as_ref(), &below.denominators);
+    fn fraction_layer(&self, below: Fractions<&Table>) -> Result<Fractions<Table>> {
+        let (p, q) = (below.numerators, below.denominators);
         if let (Some(q), true) = (on_device(q), p.is_none_or(|p| on_device(p).is_some())) {
             let p = p.and_then(on_device);
             if let Some([p, q]) = self.attempt(Work::Pairs, q.len / 2, |open| open.core.fraction_layer(p, q)) {

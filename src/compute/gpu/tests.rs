@@ -20,7 +20,7 @@ use std::sync::OnceLock;
 fn options(arithmetic: Arithmetic) -> Options {
     let name = std::env::var("ZKTERN_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
     Options {
-        choice: Choice { name: Some(name), arithmetic: Some(arithmetic), binding: None },
+        choice: Choice { name: Some(name), arithmetic: Some(arithmetic), ..Choice::default() },
         thresholds: Some(Thresholds::ALWAYS),
         ..Options::default()
     }
@@ -181,8 +181,8 @@ fn fraction_layers_and_inner_products() {
         let (p, q) = (elements(256, 12), elements(256, 13));
         for numerators in [None, Some(p.clone())] {
             let below = Fractions { numerators: numerators.as_ref().map(|p| table(gpu, p)), denominators: table(gpu, &q) };
-            let found = gpu.fraction_layer(&below).unwrap();
-            let expected = Cpu.fraction_layer(&Fractions { numerators, denominators: q.clone() }).unwrap();
+            let found = gpu.fraction_layer(below.as_ref()).unwrap();
+            let expected = Cpu.fraction_layer(Fractions { numerators: numerators.as_ref(), denominators: &q }).unwrap();
             assert_eq!(gpu.download(&found.denominators).unwrap(), expected.denominators);
             assert_eq!(found.numerators.map(|p| gpu.download(&p).unwrap()), expected.numerators);
         }
@@ -376,7 +376,7 @@ fn software_is_only_taken_by_name() {
     if let Ok(gpu) = Gpu::open(Options { thresholds: Some(Thresholds::NEVER), ..Options::default() }) {
         assert!(gpu.opened().is_some_and(|(adapter, _)| !adapter.software));
     }
-    let gpu = Gpu::when_worthwhile();
+    let gpu = Gpu::when_worthwhile(Choice::default());
     assert_eq!(gpu.eq_table(&elements(5, 1), Fr::from(1u64)).map(|t| t.len()), Ok(32));
     let m = gpu.load(&matrix(64, 64, 0.5, 2)).unwrap();
     assert_eq!(gpu.apply(&m, &vec![1; 64 << 13], 1 << 13).map(|z| z.len()), Ok(64 << 13), "a million cheap additions");

@@ -139,7 +139,7 @@ impl Compute for Bent {
         Cpu.inner_product(a, b)
     }
 
-    fn fraction_layer(&self, below: &Fractions<Vec<Fr>>) -> compute::Result<Fractions<Vec<Fr>>> {
+    fn fraction_layer(&self, below: Fractions<&Vec<Fr>>) -> compute::Result<Fractions<Vec<Fr>>> {
         Cpu.fraction_layer(below)
     }
 

@@ -3,7 +3,7 @@
 use super::lab::*;
 use crate::compute::{cpu::Cpu, reference::Reference};
 use crate::model::{Architecture, Network, random};
-use crate::protocol::prove::Session;
+use crate::protocol::Session;
 use crate::protocol::{NoProgress, commit};
 
 /// Honest proofs of odd shapes verify, and two backends write the same words.

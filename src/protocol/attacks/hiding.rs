@@ -6,7 +6,7 @@ use crate::commit::functional::Combined;
 use crate::commit::opening::Row;
 use crate::commit::sigma::Mask;
 use crate::commit::{Generators, Hidden};
-use crate::protocol::prove::fresh_entropy;
+use crate::protocol::fresh_entropy;
 use crate::protocol::{NoProgress, Secret};
 use crate::transcript::{Blinds, Stream};
 use std::collections::HashSet;

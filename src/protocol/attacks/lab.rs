@@ -8,7 +8,7 @@ use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
 use crate::protocol::plan::Lookup;
 use crate::protocol::progress::Clock;
-use crate::protocol::prove::{Prepared, Session};
+use crate::protocol::session::{Prepared, Session};
 use crate::protocol::witness::{Lookups, Trace};
 use crate::protocol::{Check, Instance, Mode, NoProgress, Plan, Secret, VerifyError, VerifyingKey, commit, verify};
 use crate::transcript::{Blinds, Tamper, Writer};

@@ -13,7 +13,7 @@
 //! entry of an aggregate is its decider. Nothing in it is trusted: every length must be the one that key and statement imply.
 
 use super::errors::AggregateError;
-use super::{MAX_ENTRIES, MAX_LEAVES};
+use super::{MAX_DEPTH, MAX_ENTRIES, MAX_LEAVES};
 use crate::model::codec::{self, FileError, Input, Kind, put_blob, put_i32s};
 use crate::protocol::instance::MAX_CONTEXT;
 use crate::protocol::{Instance, InstanceError, VerifyingKey, proof};
@@ -108,7 +108,9 @@ impl Aggregate {
                 "{leaves} leaves in {found} entries, expected 1 to {MAX_LEAVES} leaves and at most {MAX_ENTRIES} entries"
             ));
         }
-        let (mut open, mut used) = (0usize, 0);
+        // How deep the tree below every accumulator is.
+        let mut open: Vec<usize> = Vec::new();
+        let mut used = 0;
         for (n, entry) in self.entries.iter().enumerate() {
             match entry {
                 Entry::Leaf(leaf) if leaf.key >= self.keys.len() => {
@@ -121,13 +123,22 @@ impl Aggregate {
                     ));
                 }
                 Entry::Leaf(leaf) => {
-                    open += 1;
+                    open.push(0);
                     used = used.max(leaf.key + 1);
                 }
-                Entry::Merge { children, .. } if *children == 0 || *children > open => {
-                    return wrong(format!("entry {n} merges {children} accumulators where {open} are left"));
+                Entry::Merge { children, .. } if *children == 0 || *children > open.len() => {
+                    return wrong(format!("entry {n} merges {children} accumulators where {} are left", open.len()));
                 }
-                Entry::Merge { children, .. } => open = open - children + 1,
+                Entry::Merge { children, .. } => {
+                    let below = open.split_off(open.len() - children);
+                    let depth = 1 + below.into_iter().max().unwrap_or_default();
+                    if depth > MAX_DEPTH {
+                        return wrong(format!(
+                            "entry {n} is {depth} merges deep, expected at most {MAX_DEPTH}; merge more at once"
+                        ));
+                    }
+                    open.push(depth);
+                }
             }
         }
         // No transcript covers the list, only the leaves' own digests: one list, and no other, says what they say.
@@ -136,7 +147,7 @@ impl Aggregate {
             let listed = self.keys.len();
             return wrong(format!("{listed} models are listed, {distinct} of them different, and {used} used"));
         }
-        Ok(open)
+        Ok(open.len())
     }
 
     fn put(&self, out: &mut Vec<u8>) {

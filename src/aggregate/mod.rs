@@ -59,6 +59,10 @@ pub const MAX_LEAVES: usize = 1 << 12;
 /// Most entries: leaves, and at most as many merges.
 pub const MAX_ENTRIES: usize = 2 * MAX_LEAVES;
 
+/// Most merges on the way from a leaf to the root. Forms are made anew at every merge, so a verifier's work is at most this many times
+/// that of a flat tree; and an extractor that separates the children of every merge runs once per path, not without end.
+pub const MAX_DEPTH: usize = 32;
+
 /// What a merge does with what it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Role {

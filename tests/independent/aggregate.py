@@ -34,7 +34,7 @@ from protocol import (
 )
 from verifier import KeyRows, Shape, Stages, check_statement, load_key, statement
 
-MAX_LEAVES, MAX_ENTRIES = 4096, 8192
+MAX_LEAVES, MAX_ENTRIES, MAX_DEPTH = 4096, 8192, 32
 
 
 @dataclass(frozen=True)
@@ -157,17 +157,20 @@ def check_tree(found: Aggregate) -> None:
     """Refused unless the entries are one tree, with a decider unless it is deferred."""
     if len(found.entries) > MAX_ENTRIES or not 1 <= len(found.leaves) <= MAX_LEAVES:
         raise Malformed("the number of entries is not allowed")
-    waiting = 0
+    depths: list[int] = []
     for entry in found.entries:
         if isinstance(entry, Proof):
-            waiting += 1
-        elif 1 <= entry.count <= waiting:
-            waiting -= entry.count - 1
+            depths.append(0)
+        elif 1 <= entry.count <= len(depths):
+            depth = 1 + max(depths[-entry.count :])
+            depths[-entry.count :] = [depth]
+            if depth > MAX_DEPTH:
+                raise Malformed("the tree is too deep")
         else:
             raise Malformed("a merge takes more than there is, or nothing")
     if list(dict.fromkeys(leaf.key_digest for leaf in found.leaves)) != list(found.digests):
         raise Malformed("the keys are not those of the leaves, in the order of their first use")
-    if waiting != 1 or (found.secret is None and isinstance(found.entries[-1], Proof)):
+    if len(depths) != 1 or (found.secret is None and isinstance(found.entries[-1], Proof)):
         raise Refused("the entries are not one tree with a decider")
 
 

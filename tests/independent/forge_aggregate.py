@@ -137,6 +137,13 @@ def trees(honest: HonestAggregate, rng: random.Random) -> Iterator[Trial]:
         yield "leaves swapped", with_entries(found, swapped), context
     for at in places(found, Merge)[:-1]:
         yield "merge dropped", with_entries(found, entries[:at] + entries[at + 1 :]), context
+    chain = [
+        *entries[:-1],
+        *[Merge(last.count, cut(last).words)],
+        *[Merge(1, cut(last).words)] * 31,
+        Merge(1, last.words),
+    ]
+    yield "a chain of 33 merges", with_entries(found, chain), context
     yield "nothing", replace(found, entries=(), digests=()), context
     yield "nothing but a decider", replace(found, entries=(last,), digests=()), context
 

@@ -777,7 +777,7 @@ def verify_many(insts, proof, weak=(), debug=False, trace=None):
 #    in every round of every level, 3^(m*depth) runs.  With K, two values of c (and of epsilon, one for every scalar) in the
 #    node itself give them all: the number of runs no longer depends on the depth in this way.  It costs one point, two scalars.
 #  - Rows.  Openings of the C_i come from runs with other rho.  When a leaf is made after a merge of others (a chain), these
-#    runs nest, one factor k per level: polynomial for depth O(log T).  In the algebraic group model, where a prover states how
+#    runs nest, one factor k per level: polynomial for depth O(log T); 32 are allowed.  In the algebraic group model, where a prover states how
 #    its points are made, nothing is rewound and every tree is as good.  No attack on deep trees is known.
 #  - Nothing but the decider opens a row, under a mask of its own; all other words are hiding commitments or masked
 #    responses (see the simulator, which makes two aggregates of ONE leaf).  But every closing needs blinds of its own: one seed
@@ -851,15 +851,16 @@ def entry_size(entry, M, root):
     return 32 * (sum(Layout(entry[1].plan).proof_size()) - M - 4)
 def check_tree(entries, weak=()):
     """All that is refused before a word is read: the shape, row widths, the number of words of every entry.  The leaves."""
-    leaves, depth = [e[1] for e in entries if e[0] == 'leaf'], 0
+    leaves, depths = [e[1] for e in entries if e[0] == 'leaf'], []
     if not leaves or len(leaves) > 4096 or len(entries) > 8192: raise Reject('number of entries')
     M = leaves[0].arch.M; last = decider(entries)
     if any(i.arch.M != M for i in leaves) and 'any-M' not in weak: raise Reject('row widths differ')
     for n, e in enumerate(entries):
-        if e[0] == 'leaf': depth += 1
-        elif 1 <= e[1] <= depth or 'any-k' in weak: depth = max(depth - e[1], 0) + 1
+        if e[0] == 'leaf': depths.append(0)
+        elif 1 <= e[1] <= len(depths) or 'any-k' in weak: k = min(e[1], len(depths)); depths[len(depths) - k:] = [1 + max(depths[len(depths) - k:], default=0)]
         else: raise Reject('number of children')
-    if (depth != 1 or last != len(entries) - 1) and 'any-stack' not in weak: raise Reject('not one tree')
+        if depths[-1] > 32: raise Reject('tree is too deep')
+    if (len(depths) != 1 or last != len(entries) - 1) and 'any-stack' not in weak: raise Reject('not one tree')
     for n, e in enumerate(entries):
         if len(e[2]) != entry_size(e, M, n == last) and not weak: raise Reject('number of words')
     return leaves
@@ -1130,6 +1131,7 @@ def aggregate_tests(rng, report):
     report("another tree over the same leaves, with this one's decider", V(tree([[0, 1], 2], L)[:4] + [('merge', 2, tree([0, 1, 2], L)[-1][2])]), 'opening')
     report("  a tree of the same shape over them, in another order", V([*tree([[0, 1], 2], L)[:4], tree([2, [0, 1]], L)[-1]]), 'opening')
     report('leaves alone', V([L[0][0], L[1][0]]), 'not one tree')
+    report('a chain of 33 merges', V([L[0][0]] + [('merge', 1, w1)] * 32 + [('merge', 1, w2)]), 'tree is too deep')
     report('no entry', V([]), 'number of entries'); es = tree([[0, 1], 2], L); n = 0; mutants = 0
     for k, (kind, head, words) in enumerate(es):
         places = range(len(words) // 32) if kind == 'merge' else rng.sample(range(len(words) // 32), 5)

@@ -2,7 +2,7 @@
 //! shown to pass when the rule is dropped.
 
 use super::file::{Aggregate, Deferred, Entry};
-use super::{AggregateError, MAX_LEAVES, Part, decide, merge, prove::MergeError};
+use super::{AggregateError, MAX_DEPTH, MAX_LEAVES, Part, decide, merge, prove::MergeError};
 use crate::algebra::Fr;
 use crate::compute::cpu::Cpu;
 use crate::model::random::{self, Shape};
@@ -305,6 +305,7 @@ fn entries_that_are_no_tree() {
         *children = 0;
     });
     shape("a merge first", &|e| e.swap(0, 2));
+    shape("a chain of merges", &|e| e.extend(vec![Entry::Merge { children: 1, words: Vec::new() }; MAX_DEPTH]));
     // Without a decider: the inner merge in its place is a merge without an opening.
     let text = refused("no decider", &|e| e.truncate(3));
     assert!(text.contains("the decider: the proof ends at byte"), "{text}");

@@ -62,7 +62,7 @@ impl Holding {
             return 96 * leaves;
         }
         // A piece has its indices, its leaves, a layer above them and one below, 4 and three times 32 bytes a leaf.
-        (128 * leaves >> self.depth) + (100 << self.piece(bits))
+        ((128 * leaves) >> self.depth) + (100 << self.piece(bits))
     }
 
     /// Bits of a piece of a tree of `2^bits` leaves: large enough for all cores, small beside what is held.

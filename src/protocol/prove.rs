@@ -5,7 +5,7 @@ use super::plan::{Plan, Vector};
 use super::progress::{Clock, Stage};
 use super::scope::Scope;
 use super::session::{Prepared, Session};
-use super::witness::{Lookups, Trace, table_offsets};
+use super::witness::{self, table_offsets};
 use super::{VerifyError, close_transcript};
 use crate::algebra::mle::{inner_product, log2_ceil};
 use crate::algebra::{Fr, eq, g1::Point};
@@ -16,7 +16,6 @@ use crate::compute::Compute;
 use crate::linear;
 use crate::lookup::layers::Layers;
 use crate::lookup::{fraction_tree, tables};
-use crate::model::Architecture;
 use crate::transcript::{Blinds, DIGEST, Stream, Writer};
 use ark_ff::{One, Zero};
 
@@ -68,7 +67,7 @@ impl<C: Compute> Session<C> {
         let mut products = Vec::with_capacity(plan.products());
 
         // Stage 1: witness rows.
-        let values = witness_values(plan, arch, inputs, trace, lookups);
+        let values = witness::values(plan, arch, inputs, trace, lookups);
         let rows: Vec<&[i32]> = values.iter().flat_map(|(_, row)| row.chunks(arch.row_width)).collect();
         let first = blinds.reserve(Stream::Row, rows.len());
         let row_blinds = compute.map(rows.len(), |n| blinds.at(Stream::Row, first + n as u64));
@@ -242,31 +241,6 @@ pub(crate) fn resume<C: Compute, T>(
 /// The vector that layer `b` multiplies.
 const fn layer_input(b: usize, layers: usize) -> usize {
     if b == 0 { Vector::Input.index(layers) } else { Vector::Activation(b - 1).index(layers) }
-}
-
-/// The integers of every witness vector, in sending order.
-fn witness_values<'a>(
-    plan: &Plan,
-    arch: &Architecture,
-    inputs: &'a [i32],
-    trace: &'a Trace,
-    lookups: &'a Lookups,
-) -> Vec<(Vector, &'a [i32])> {
-    let mut seen = vec![0; Vector::count(arch.layers(), plan.tables.len())];
-    let mut out = Vec::new();
-    for (vector, width) in plan.witness_vectors(arch) {
-        let beta = &mut seen[vector.index(arch.layers())];
-        let all: &[i32] = match vector {
-            Vector::Input => inputs,
-            Vector::Activation(b) => &trace.activations[b],
-            Vector::Quotient(b) => &trace.quotients[b],
-            Vector::Multiplicity(t) => &lookups.multiplicities[t],
-            Vector::Weights(_) | Vector::Bias(_) => &[],
-        };
-        out.push((vector, &all[*beta * width..][..width]));
-        *beta += 1;
-    }
-    out
 }
 
 /// `α − key` of every table entry, tables end to end, and their inverses.

@@ -3,9 +3,11 @@
 #![cfg(feature = "cli")]
 
 mod aggregates;
+mod batches;
 mod bench;
 mod files;
 mod interruption;
+mod memory;
 mod outputs;
 mod ranks;
 mod results;

@@ -68,7 +68,7 @@ fn tables(c: &mut Criterion) {
     group.throughput(Throughput::Elements(1 << 16));
     group.bench_function("eq_table", |b| b.iter(|| Cpu.eq_table(black_box(&point[..16]), scale)));
     let below = Fractions { numerators: Some(scalars(1 << 16, 8)), denominators: scalars(1 << 16, 9) };
-    group.bench_function("fraction_layer", |b| b.iter(|| Cpu.fraction_layer(black_box(&below))));
+    group.bench_function("fraction_layer", |b| b.iter(|| Cpu.fraction_layer(black_box(below.as_ref()))));
     group.finish();
 
     let full: Vec<Vec<Fr>> = (10..14).map(|seed| scalars(1 << 17, seed)).collect();

@@ -40,30 +40,33 @@ pub(super) fn available() -> Option<u64> {
 pub(super) struct Budget {
     pub(super) bytes: Option<u64>,
     given: bool,
+    /// Ranks on this machine, each of which may use so much.
+    ranks: usize,
 }
 
 impl Budget {
     /// What `--memory` says; without it nine tenths of what is available, or no bound where the system does not tell.
     pub(super) fn new(given: Option<u64>) -> Self {
         let found = || available().map(|free| free / 10 * 9);
-        Self { bytes: given.or_else(found), given: given.is_some() }
+        Self { bytes: given.or_else(found), given: given.is_some(), ranks: 1 }
     }
 
-    /// The same for all ranks: what rank 0 may use.
+    /// The same for each of several ranks: those of one machine share its memory, and who has least decides for all.
     pub(super) fn of_team(given: Option<u64>, team: &dyn Team) -> Result<Self, Failure> {
         let mine = Self::new(given);
-        let told = team.share(&|| Ok(mine.bytes.unwrap_or(u64::MAX).to_le_bytes().to_vec()))?;
-        let bytes = <[u8; 8]>::try_from(told).map_or(mine.bytes, |b| Some(u64::from_le_bytes(b)));
-        Ok(Self { bytes: bytes.filter(|b| *b < u64::MAX), ..mine })
+        let share = mine.bytes.map(|bytes| bytes / team.neighbours() as u64);
+        let least = team.numbers(share.unwrap_or(u64::MAX))?.into_iter().min();
+        Ok(Self { bytes: least.filter(|b| *b < u64::MAX), ranks: team.neighbours(), ..mine })
     }
 
     /// What `--memory` says, and no bound without it: for a forecast.
     pub(super) const fn given(bytes: Option<u64>) -> Self {
-        Self { bytes, given: true }
+        Self { bytes, given: true, ranks: 1 }
     }
 
     fn source(&self) -> String {
-        let bytes = self.bytes.map_or_else(String::new, exact);
+        let each = if self.ranks > 1 { format!(" for each of {} ranks", self.ranks) } else { String::new() };
+        let bytes = self.bytes.map_or_else(String::new, exact) + &each;
         if self.given { format!("--memory {bytes}") } else { format!("available memory of {bytes}") }
     }
 

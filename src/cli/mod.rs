@@ -189,6 +189,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Import(_) => ranks::Job::refuse("import")?,
         Command::Commit(_) => ranks::Job::refuse("commit")?,
         Command::Random(_) => ranks::Job::refuse("random")?,
+        Command::Aggregate(_) => ranks::Job::refuse("aggregate")?,
         Command::Bench(_) => ranks::Job::refuse("bench")?,
         _ => {}
     }

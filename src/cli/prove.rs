@@ -62,7 +62,9 @@ impl OnDevice for Prove<'_> {
         team.same("version or options", &|| [options.as_bytes(), &context].concat())?;
         team.same("input", &|| inputs.iter().flat_map(|v| v.to_le_bytes()).collect())?;
 
-        let (non_zeros, threads) = (session.network().non_zeros(), rayon::current_num_threads());
+        let non_zeros = session.network().non_zeros();
+        // The same on all ranks, so that all split the batch alike.
+        let threads = team.numbers(rayon::current_num_threads() as u64)?.into_iter().max().unwrap_or(1) as usize;
         let memory = Memory { arch, non_zeros, private: args.private_input, threads };
         let budget = Budget::of_team(args.memory, team)?;
         let parts = budget.parts(&memory, batch)?;

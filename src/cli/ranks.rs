@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub(super) size: usize,
     /// Rank among the processes of this machine.
     seat: usize,
+    /// Processes on this machine.
+    neighbours: usize,
 }
 
 impl Job {
@@ -34,12 +36,13 @@ impl Job {
     fn of(variable: impl Fn(&str) -> Option<usize>) -> Option<Self> {
         // Open MPI; MPICH and what descends from it.
         let launchers = [
-            ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK"),
-            ("PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID"),
+            ["OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_LOCAL_RANK", "OMPI_COMM_WORLD_LOCAL_SIZE"],
+            ["PMI_SIZE", "PMI_RANK", "MPI_LOCALRANKID", "MPI_LOCALNRANKS"],
         ];
-        launchers.iter().find_map(|(size, rank, seat)| {
+        launchers.iter().find_map(|[size, rank, seat, neighbours]| {
             let (size, rank) = (variable(size).filter(|n| *n > 1)?, variable(rank)?);
-            Some(Self { rank, size, seat: variable(seat).unwrap_or(rank) })
+            let neighbours = variable(neighbours).unwrap_or(size).max(1);
+            Some(Self { rank, size, seat: variable(seat).unwrap_or(rank), neighbours })
         })
     }
 
@@ -67,6 +70,12 @@ pub(super) trait Team {
     /// How many ranks there are.
     fn ranks(&self) -> usize;
 
+    /// How many of them are on this machine, and share its memory.
+    fn neighbours(&self) -> usize;
+
+    /// Every rank's number.
+    fn numbers(&self, mine: u64) -> Result<Vec<u64>, Failure>;
+
     /// Fails on all ranks, and names one, when they have read different things.
     fn same(&self, what: &str, bytes: &dyn Fn() -> Vec<u8>) -> Result<(), Failure>;
 
@@ -89,6 +98,14 @@ impl Team for Alone {
         1
     }
 
+    fn neighbours(&self) -> usize {
+        1
+    }
+
+    fn numbers(&self, mine: u64) -> Result<Vec<u64>, Failure> {
+        Ok(vec![mine])
+    }
+
     fn same(&self, _: &str, _: &dyn Fn() -> Vec<u8>) -> Result<(), Failure> {
         Ok(())
     }
@@ -109,6 +126,14 @@ impl<L: Collective> Team for Lockstep<L> {
 
     fn ranks(&self) -> usize {
         Self::ranks(self)
+    }
+
+    fn neighbours(&self) -> usize {
+        Job::of_process().map_or(Self::ranks(self), |job| job.neighbours)
+    }
+
+    fn numbers(&self, mine: u64) -> Result<Vec<u64>, Failure> {
+        Ok(Self::numbers(self, mine)?)
     }
 
     fn same(&self, what: &str, bytes: &dyn Fn() -> Vec<u8>) -> Result<(), Failure> {
@@ -201,7 +226,8 @@ fn of_threads(args: &args::Prove, common: &Common, out: &Output) -> Result<(), F
 /// This process's rank of an MPI job.
 #[cfg(feature = "mpi")]
 fn of_processes(job: Job, args: &args::Prove, common: &Common, out: &Output) -> Result<(), Failure> {
-    one_rank(crate::compute::cluster::Mpi::join()?, job.seat, args, common, out)
+    // On one of the pool's own threads, the one that talks to MPI.
+    rayon::join(|| one_rank(crate::compute::cluster::Mpi::join()?, job.seat, args, common, out), || ()).0
 }
 
 #[cfg(not(feature = "mpi"))]
@@ -224,7 +250,7 @@ mod tests {
         assert_eq!(job(&[]), None);
         assert_eq!(job(&[("OMPI_COMM_WORLD_SIZE", 1), ("OMPI_COMM_WORLD_RANK", 0)]), None, "a job of one");
         let open = [("OMPI_COMM_WORLD_SIZE", 8), ("OMPI_COMM_WORLD_RANK", 5), ("OMPI_COMM_WORLD_LOCAL_RANK", 1)];
-        assert_eq!(job(&open), Some(Job { rank: 5, size: 8, seat: 1 }));
-        assert_eq!(job(&[("PMI_SIZE", 2), ("PMI_RANK", 1)]), Some(Job { rank: 1, size: 2, seat: 1 }));
+        assert_eq!(job(&open), Some(Job { rank: 5, size: 8, seat: 1, neighbours: 8 }));
+        assert_eq!(job(&[("PMI_SIZE", 2), ("PMI_RANK", 1)]), Some(Job { rank: 1, size: 2, seat: 1, neighbours: 2 }));
     }
 }

@@ -91,6 +91,7 @@ impl<C: Compute> Session<C> {
         })?;
         drop(denominators);
         scope.set_leaf(tree.point);
+        scope.set_inverses(&inverses);
 
         // The vectors that stages 3 and 4 share. The last layer's weights wait for γ.
         clock.begin(Stage::Linear);

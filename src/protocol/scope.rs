@@ -48,6 +48,8 @@ pub struct Scope<'a> {
     pub gamma: Fr,
     /// The end point of the linear sumcheck.
     linear: Vec<Fr>,
+    /// The inverses of all tables' entries, end to end: known to the prover, who made them in stage 2.
+    inverses: Option<&'a [Fr]>,
 }
 
 impl<'a> Scope<'a> {
@@ -67,7 +69,14 @@ impl<'a> Scope<'a> {
             constant: Fr::zero(),
             gamma: Fr::zero(),
             linear: Vec::new(),
+            inverses: None,
         }
+    }
+
+    /// (prover) After stage 2: the inverses of all tables' entries, end to end.
+    #[cfg(feature = "prover")]
+    pub const fn set_inverses(&mut self, inverses: &'a [Fr]) {
+        self.inverses = Some(inverses);
     }
 
     /// `γ²`, the factor of the table side.
@@ -131,6 +140,16 @@ impl<'a> Scope<'a> {
         self.points.last().map_or(Fr::zero(), |p| inner_product(&eq::table(p), &combined))
     }
 
+    /// The extension of a table's inverses at a point; `None` when a challenge hits a key.
+    fn inverses_at(&self, t: usize, point: &[Fr]) -> Option<Fr> {
+        let all = &self.instance.plan().tables;
+        let Some(known) = self.inverses else {
+            return tables::evaluate_inverses(&all[t], t as u64 + 1, self.alpha, self.beta, point);
+        };
+        let before: usize = all[..t].iter().map(Table::len).sum();
+        Some(inner_product(&eq::table(point), known.get(before..before + all[t].len())?))
+    }
+
     /// What of ŵ and x̂ is public: the tables' inverses; the public input and the constant one.
     ///
     /// # Errors
@@ -141,9 +160,7 @@ impl<'a> Scope<'a> {
             let (selector, local) = block.split(&self.linear);
             match block.kind {
                 Linear::Table(t) => {
-                    let table = &self.instance.plan().tables[t];
-                    let value = tables::evaluate_inverses(table, t as u64 + 1, self.alpha, self.beta, local)
-                        .ok_or(VerifyError::UnluckyChallenge)?;
+                    let value = self.inverses_at(t, local).ok_or(VerifyError::UnluckyChallenge)?;
                     weights += selector * self.gamma_squared() * value;
                 }
                 Linear::Bias(_) => inputs += selector * self.one,

@@ -41,6 +41,9 @@ use shake::{ExtendableOutput, Shake256, Update, XofReader};
 /// Length of a digest and of a squeezed block, in bytes.
 pub const DIGEST: usize = 64;
 
+/// Bytes that are collected from short pieces.
+const BUFFER: usize = 1 << 12;
+
 /// The running hash of everything said so far.
 #[derive(Clone)]
 pub struct Transcript {
@@ -79,17 +82,16 @@ impl Transcript {
             return;
         }
         self.begin(label, total);
-        // A few bytes at a time would cost more than their hash does.
-        const TOGETHER: usize = 1 << 12;
-        let (mut written, mut buffer) = (0, Vec::with_capacity(TOGETHER));
+        let mut written = 0;
+        // The hash takes many bytes at once faster than a few at a time.
+        let mut buffer = Vec::with_capacity(BUFFER.min(total));
         for piece in pieces {
-            let piece = piece.as_ref();
-            written += piece.len();
-            if buffer.len() + piece.len() > TOGETHER {
+            written += piece.as_ref().len();
+            buffer.extend_from_slice(piece.as_ref());
+            if buffer.len() >= BUFFER {
                 self.state.update(&buffer);
                 buffer.clear();
             }
-            buffer.extend_from_slice(piece);
         }
         self.state.update(&buffer);
         debug_assert_eq!(written, total, "`{label}`: the announced length is what follows");

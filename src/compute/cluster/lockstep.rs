@@ -148,6 +148,14 @@ impl<L: Collective> Lockstep<L> {
         spoken.ok_or_else(|| self.refuse(0, "its broadcast has another length than it says"))
     }
 
+    /// Every rank's number.
+    ///
+    /// # Errors
+    /// When a rank is lost.
+    pub fn numbers(&self, mine: u64) -> Result<Vec<u64>> {
+        Ok(self.exchange(Step::Agree, vec![mine], |_| Some(1))?.into_iter().flatten().collect())
+    }
+
     /// The first rank whose bytes differ from rank 0's; all must send as many.
     ///
     /// # Errors

@@ -177,6 +177,14 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
     }
 
     fn assemble(&self, len: usize, parts: &[(usize, &Self::Table)]) -> Result<Self::Table> {
+        if parts.is_empty() && self.sliced(len) {
+            let place = if self.rank() < self.slices {
+                Place::Slice(self.told(self.local.assemble(len / self.slices, &[]))?)
+            } else {
+                Place::Elsewhere
+            };
+            return Ok(Table { len, place });
+        }
         let local: Option<Vec<(usize, &C::Table)>> = parts
             .iter()
             .map(|(at, table)| if let Place::Everywhere(t) = &table.place { Some((*at, t)) } else { None })
@@ -190,15 +198,27 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
     }
 
     fn place(&self, into: &mut Self::Table, at: usize, part: &Self::Table) -> Result<()> {
-        if let (Place::Everywhere(into), Place::Everywhere(part)) = (&mut into.place, &part.place) {
-            return self.told(self.local.place(into, at, part));
-        }
-        let mut values = self.values(&[into, part])?;
-        let part = values.pop().unwrap_or_default();
-        let mut whole = values.pop().unwrap_or_default();
-        whole[at..at + part.len()].copy_from_slice(&part);
-        *into = self.everywhere(whole)?;
-        Ok(())
+        let whole = match (&mut into.place, &part.place) {
+            (Place::Everywhere(into), Place::Everywhere(part)) => return self.told(self.local.place(into, at, part)),
+            (Place::Slice(into), Place::Slice(part)) if at.is_multiple_of(self.slices) => {
+                return self.told(self.local.place(into, at / self.slices, part));
+            }
+            (Place::Elsewhere, Place::Elsewhere) if at.is_multiple_of(self.slices) => return Ok(()),
+            (Place::Everywhere(_), _) => [self.everywhere(self.download(part)?)?],
+            (_, Place::Everywhere(part_of_all))
+                if at.is_multiple_of(self.slices) && part.len.is_multiple_of(self.slices) =>
+            {
+                let values = self.told(self.local.download(part_of_all))?;
+                let mut slice = [self.everywhere(values)?];
+                self.slice(&mut slice)?;
+                slice
+            }
+            _ => {
+                self.spread(std::slice::from_mut(into))?;
+                [self.everywhere(self.download(part)?)?]
+            }
+        };
+        self.place(into, at, &whole[0])
     }
 
     fn inner_product(&self, a: &Self::Table, b: &Self::Table) -> Result<Fr> {

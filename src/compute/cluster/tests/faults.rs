@@ -18,8 +18,8 @@ enum Fault {
     Panic,
     /// The rank stops there.
     Leave,
-    /// A word is missing.
-    Cut,
+    /// There is a word too many.
+    Long,
     /// It is one of an earlier step.
     Repeat,
     /// Its first element is no element.
@@ -60,7 +60,7 @@ impl<L: Collective> Collective for Faulty<L> {
             Some((fault, at)) if number == at => match fault {
                 Fault::Panic => panic!("on purpose"),
                 Fault::Leave => return Err(ComputeError::DeviceLost { device: "test".into() }),
-                Fault::Cut => drop(mine.pop()),
+                Fault::Long => mine.push(0),
                 Fault::Repeat => mine[0] -= 1 << 8,
                 Fault::NoElement => mine[1..].fill(u64::MAX),
                 Fault::WrongRound | Fault::Slow => {}
@@ -103,8 +103,8 @@ fn a_rank_that_dies_in_the_middle_is_named_by_all_others() {
             (Fault::Panic, 9),
             (Fault::Leave, 1),
             (Fault::Leave, 30),
-            (Fault::Cut, 4),
-            (Fault::Cut, 33),
+            (Fault::Long, 4),
+            (Fault::Long, 33),
             (Fault::Repeat, 2),
             (Fault::Repeat, 40),
             (Fault::NoElement, 20),
@@ -120,7 +120,7 @@ fn a_rank_that_dies_in_the_middle_is_named_by_all_others() {
                 let expected = match fault {
                     Fault::Panic => "panicked",
                     Fault::Leave => "ended before",
-                    Fault::Cut => "bytes",
+                    Fault::Long => "bytes",
                     Fault::Repeat => "out of step",
                     _ => "no values",
                 };

@@ -3,6 +3,7 @@
 use super::{ALWAYS, Grain, job};
 use crate::compute::Compute;
 use crate::compute::cpu::Cpu;
+use crate::lookup::layers::Holding;
 use crate::model::random::{self, Shape};
 use crate::model::{Architecture, Network};
 use crate::protocol::{NoProgress, Secret, Session, VerifyingKey, key, ternarity};
@@ -54,11 +55,24 @@ fn proofs_are_those_of_one_process_byte_for_byte() {
 }
 
 #[test]
+fn proofs_with_less_memory_too() {
+    let case = case();
+    let inputs = random::inputs(&case.network, 8, 4);
+    let expected = case.proof(Cpu, 8, true);
+    for depth in 1..=3 {
+        let found = job(3, ALWAYS, |cluster| {
+            let session = case.session(cluster).with_holding(Holding::new(depth));
+            session.prove(&inputs, true, b"ranks", &[9; 32], &NoProgress).unwrap().0.to_bytes()
+        });
+        assert!(found.iter().all(|proof| *proof == expected), "depth {depth}");
+    }
+}
+
+#[test]
 fn keys_and_ternarity_proofs_too() {
     let case = case();
     let arch = case.key.architecture();
-    let proof = |c: &dyn Fn() -> Vec<u8>| c();
-    let expected = proof(&|| ternarity::prove(&Cpu, &case.network, &case.key, &case.secret, [8; 32]).unwrap());
+    let expected = ternarity::prove(&Cpu, &case.network, &case.key, &case.secret, [8; 32]).unwrap();
     for ranks in [2, 3] {
         let found = job(ranks, ALWAYS, |c| {
             let (key, _) = key::commit(&c, &case.network, arch, [3; 32], |_| {}).unwrap();

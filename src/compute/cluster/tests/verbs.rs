@@ -89,23 +89,20 @@ fn eq_tables_and_assembly() {
 }
 
 #[test]
-fn parts_are_placed_in_slices_and_whole_tables() {
-    let (whole, part) = (elements(256, 4), elements(64, 5));
-    let mut expected = whole.clone();
-    Cpu.place(&mut expected, 128, &part).unwrap();
-    let check = |of: &(dyn Fn(&Rank, &[Fr]) -> super::super::Table<Vec<Fr>> + Sync),
-                 with: &(dyn Fn(&Rank, &[Fr]) -> super::super::Table<Vec<Fr>> + Sync)| {
-        everywhere(&expected, |c| {
-            let mut into = of(c, &whole);
-            c.place(&mut into, 128, &with(c, &part)).unwrap();
-            c.download(&into).unwrap()
-        });
-    };
-    let upload = |c: &Rank, v: &[Fr]| c.upload(v.to_vec()).unwrap();
-    check(&upload, &upload);
-    check(&|c, v| gathered(c, v), &upload);
-    check(&upload, &|c, v| gathered(c, v));
-    check(&|c, v| gathered(c, v), &|c, v| gathered(c, v));
+fn parts_are_placed_in_tables_of_any_sort() {
+    for (len, part, at) in [(64, 16, 48), (64, 16, 3), (64, 3, 8), (6, 2, 4), (512, 64, 128)] {
+        let values = elements(part, 8);
+        let mut expected = vec![Fr::from(0u64); len];
+        Cpu.place(&mut expected, at, &values).unwrap();
+        let placed = |c: &Rank, mut whole: super::super::Table<Vec<Fr>>, part: &super::super::Table<Vec<Fr>>| {
+            c.place(&mut whole, at, part).unwrap();
+            c.download(&whole).unwrap()
+        };
+        let zeros = vec![Fr::from(0u64); len];
+        everywhere(&expected, |c| placed(c, c.assemble(len, &[]).unwrap(), &gathered(c, &values)));
+        everywhere(&expected, |c| placed(c, c.assemble(len, &[]).unwrap(), &c.upload(values.clone()).unwrap()));
+        everywhere(&expected, |c| placed(c, c.upload(zeros.clone()).unwrap(), &gathered(c, &values)));
+    }
 }
 
 #[test]

@@ -181,7 +181,10 @@ impl<'a> Step<'_, 'a, '_> {
     fn reshape(&self, chain: &mut Chain) -> Outcome<()> {
         let shape = match self.node.integers("shape") {
             Some(list) => list.iter().map(|v| *v as f32).collect(),
-            None => self.constant(1)?.1.values,
+            None => match self.batch_and_features()? {
+                Some(features) => vec![0.0, features],
+                None => self.constant(1)?.1.values,
+            },
         };
         let width = chain.width() as f32;
         match *shape.as_slice() {
@@ -191,6 +194,23 @@ impl<'a> Step<'_, 'a, '_> {
                 Ok(())
             }
             _ => Err(format!("makes shape {shape:?}, expected [batch, {width}]")),
+        }
+    }
+
+    /// A shape that the graph computes, as exporters write `x.view(x.size(0), features)`: Concat of
+    /// Unsqueeze(Gather(Shape(..), 0)), which is the batch, and a constant. `None` for other shapes.
+    fn batch_and_features(&self) -> Outcome<Option<f32>> {
+        let Some(concat) = self.constants.producer(self.node, 1, "Concat").filter(|c| c.inputs.len() == 2) else {
+            return Ok(None);
+        };
+        let gather = self.constants.producer(concat, 0, "Unsqueeze").and_then(|u| self.constants.producer(u, 0, "Gather"));
+        let index = gather.filter(|g| self.constants.producer(g, 0, "Shape").is_some()).and_then(|g| g.input(1));
+        match (index, concat.input(1)) {
+            (Some(index), Some(features)) if self.constants.contains(index) && self.constants.contains(features) => {
+                let features = self.constants.scalar(features)?;
+                Ok(Some(features).filter(|_| self.constants.scalar(index) == Ok(0.0)))
+            }
+            _ => Ok(None),
         }
     }
 

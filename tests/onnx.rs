@@ -11,8 +11,15 @@ use zktern::model::float::{Activation, InputCode};
 use zktern::model::import::onnx;
 use zktern::model::quantise::{Bias, LayerSettings, Rule, Samples, Selection, Settings, Weights, quantise};
 
-/// Every model with its inputs and expected outputs, one after the other.
-fn fixtures() -> Vec<(PathBuf, Vec<u8>, Vec<f32>, Vec<f32>)> {
+/// A model with inputs and onnxruntime's outputs for them, one after the other.
+struct Fixture {
+    path: PathBuf,
+    model: Vec<u8>,
+    inputs: Vec<f32>,
+    expected: Vec<f32>,
+}
+
+fn fixtures() -> Vec<Fixture> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
     let mut models: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     models.retain(|p| p.extension().is_some_and(|e| e == "onnx"));
@@ -24,7 +31,7 @@ fn fixtures() -> Vec<(PathBuf, Vec<u8>, Vec<f32>, Vec<f32>)> {
     let read = |path: PathBuf| {
         let expected: Value = serde_json::from_slice(&fs::read(path.with_extension("json")).unwrap()).unwrap();
         let model = fs::read(&path).unwrap();
-        (path, model, flat(&expected["inputs"]), flat(&expected["outputs"]))
+        Fixture { path, model, inputs: flat(&expected["inputs"]), expected: flat(&expected["outputs"]) }
     };
     models.into_iter().map(read).collect()
 }
@@ -32,23 +39,23 @@ fn fixtures() -> Vec<(PathBuf, Vec<u8>, Vec<f32>, Vec<f32>)> {
 #[test]
 fn float_networks_compute_what_onnxruntime_does() {
     let mut operators = std::collections::BTreeSet::new();
-    for (path, bytes, inputs, expected) in fixtures() {
-        let model = onnx(&bytes, "model", &|_| Err("is not there".into())).unwrap();
-        let found = model.network.logits(&inputs);
+    for Fixture { path, model, inputs, expected } in fixtures() {
+        let read = onnx(&model, "model", &|_| Err("is not there".into())).unwrap();
+        let found = read.network.logits(&inputs);
         assert_eq!(found.len(), expected.len(), "{path:?}");
         let size = expected.iter().fold(1.0f32, |m, v| m.max(v.abs()));
         for (a, b) in found.iter().zip(&expected) {
             assert!((a - b).abs() <= 1e-4 * size, "{path:?}: {a} {b}");
         }
-        operators.extend(model.operators.into_iter().map(|(op, _)| op));
+        operators.extend(read.operators.into_iter().map(|(op, _)| op));
     }
     assert!(operators.len() >= 17, "every operator: {operators:?}");
 }
 
 #[test]
 fn integer_networks_stay_within_their_bound_of_it() {
-    for (path, bytes, inputs, expected) in fixtures() {
-        let float = onnx(&bytes, "model", &|_| Err("is not there".into())).unwrap().network;
+    for Fixture { path, model, inputs, expected } in fixtures() {
+        let float = onnx(&model, "model", &|_| Err("is not there".into())).unwrap().network;
         if float.layers.len() < 2 || float.layers.last().unwrap().activation != Activation::None {
             continue;
         }

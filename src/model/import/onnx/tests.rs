@@ -361,6 +361,8 @@ fn unsupported_nodes_are_named() {
     assert!(first.contains("node 0 Relu \"my_h\" is an activation, but no linear layer"), "{first}");
 }
 
+type Change<'a> = &'a dyn Fn(&mut Case);
+
 #[test]
 fn unusable_graphs_are_refused() {
     let good = || Case::new(&[2], &[gemm("x", "a"), node("Relu", &["a"], "h", &[]), gemm("h", "y")], &constants());
@@ -370,7 +372,7 @@ fn unusable_graphs_are_refused() {
         change(&mut case);
         case.refusal()
     };
-    let cases: [(&dyn Fn(&mut Case), &str); 15] = [
+    let cases: [(Change<'_>, &str); 15] = [
         (&|c| c.opset = 6, "operator set 6, expected 7 to 28; convert it"),
         (&|c| c.opset = 99, "operator set 99, expected 7 to 28; export it"),
         (&|c| c.inputs.clear(), "it has no input, expected one"),

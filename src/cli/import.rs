@@ -77,12 +77,12 @@ fn float(model: &FloatModel, args: &args::Import, out: &Output, start: Instant) 
     let named = |e: quantise::QuantiseError| Failure::usage(format!("{}: {e}", files::name(&args.model)));
     let made = quantise::quantise_with(network, &settings, &samples, &mut |b| bar.step(b)).map_err(named)?;
     drop(bar);
+    let plans = plans(&made.network, args.count)?;
     let bytes = made.network.to_bytes();
     let written = args.write_inputs.as_ref().map(|path| (path, super::input::to_npy(&samples.integers, width)));
     let mut targets = vec![Target { path: &args.output, bytes: &bytes, access: Access::Public }];
     targets.extend(written.iter().map(|(path, bytes)| Target { path, bytes, access: Access::Public }));
     files::write_all(&targets)?;
-    let plans = plans(&made.network, args.count)?;
     let accuracy = labels.map(|l| accuracy(&made, &l));
     let report = Report { model, made: &made, code, why, plans: &plans, accuracy };
     report.print(args, out);

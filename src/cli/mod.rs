@@ -15,6 +15,9 @@ mod demo;
 mod doctor;
 mod estimate;
 mod files;
+mod foreign;
+mod import;
+mod import_report;
 pub mod input;
 mod inspect;
 mod memory;
@@ -195,7 +198,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     }
     match &args.command {
         Command::Demo(a) => on_device(common, 0, demo::Demo { args: a, out }),
-        Command::Import(a) => commit::import(a, out),
+        Command::Import(a) => import::run(a, out),
         Command::Commit(a) => on_device(common, 0, commit::Commit { args: a, out }),
         Command::Prove(a) => ranks::prove(a, common, out),
         Command::Aggregate(a) => on_device(common, 0, aggregate::Run { args: a, out }),

@@ -15,6 +15,8 @@
 //! | [`ternary`] | [`TernaryMatrix`]: sparse ±1 by row and by column, 2-bit packed form |
 //! | [`ranges`] | bounds on every accumulator, proved row by row |
 //! | [`infer`] | exact integer inference, the ground truth |
+//! | [`float`] | trained float networks, the reference that an imported network is compared with |
+//! | [`quantise`](mod@quantise) | float networks to integer ternary ones, and what that costs |
 //! | `import` | networks from safetensors (feature `cli`) |
 //! | [`codec`] | bounded reading of all our files, digests |
 //! | [`mod@file`] | the `.tern` format |
@@ -23,10 +25,12 @@
 pub mod architecture;
 pub mod codec;
 pub mod file;
+pub mod float;
 pub mod graph;
 #[cfg(feature = "cli")]
 pub mod import;
 pub mod infer;
+pub mod quantise;
 pub mod random;
 pub mod ranges;
 pub mod ternary;

@@ -111,7 +111,11 @@ pub fn analyse(network: &Network) -> Result<Vec<Bound>, ModelError> {
     Ok(bounds)
 }
 
-fn bound(b: usize, layer: &Layer, input: Clamp) -> Result<Bound, ModelError> {
+/// The bound of layer `b`, whose inputs lie in `input`.
+///
+/// # Errors
+/// When an accumulator is too wide.
+pub fn bound(b: usize, layer: &Layer, input: Clamp) -> Result<Bound, ModelError> {
     let (lo, hi) = (i64::from(input.min), i64::from(input.max));
     let (mut min, mut max) = (0, 0);
     for (i, bias) in layer.bias.iter().enumerate() {

@@ -94,7 +94,7 @@ impl SignedLists {
 }
 
 /// A matrix with entries in {−1, 0, 1}: `rows` outputs by `columns` inputs.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct TernaryMatrix {
     by_row: SignedLists,
     by_column: SignedLists,

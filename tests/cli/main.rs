@@ -6,6 +6,7 @@ mod aggregates;
 mod batches;
 mod bench;
 mod files;
+mod import;
 mod interruption;
 mod memory;
 mod outputs;

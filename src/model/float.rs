@@ -181,9 +181,9 @@ pub struct FloatNetwork {
 /// All values of a batch, layer by layer, `B × rows` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatTrace {
-    /// `a` of every layer; the last is the logits.
+    /// `a` of every layer.
     pub sums: Vec<Vec<f32>>,
-    /// `h'` of every layer but the last.
+    /// `h'` of every layer; the last is the logits.
     pub activations: Vec<Vec<f32>>,
 }
 
@@ -218,12 +218,10 @@ impl FloatNetwork {
     pub fn forward(&self, inputs: &[f32]) -> FloatTrace {
         let mut trace = FloatTrace { sums: Vec::new(), activations: Vec::new() };
         let mut current = self.take(inputs);
-        for (b, layer) in self.layers.iter().enumerate() {
+        for layer in &self.layers {
             let sums = layer.sums(&current);
-            if b + 1 < self.layers.len() {
-                current = layer.activate(&sums);
-                trace.activations.push(current.clone());
-            }
+            current = layer.activate(&sums);
+            trace.activations.push(current.clone());
             trace.sums.push(sums);
         }
         trace
@@ -232,14 +230,7 @@ impl FloatNetwork {
     /// The logits of a batch, `B × outputs`; no other layer's values are kept.
     #[must_use]
     pub fn logits(&self, inputs: &[f32]) -> Vec<f32> {
-        let mut current = self.take(inputs);
-        for (b, layer) in self.layers.iter().enumerate() {
-            current = layer.sums(&current);
-            if b + 1 < self.layers.len() {
-                current = layer.activate(&current);
-            }
-        }
-        current
+        self.layers.iter().fold(self.take(inputs), |current, layer| layer.activate(&layer.sums(&current)))
     }
 }
 
@@ -277,9 +268,9 @@ mod tests {
         };
         let trace = n.forward(&[1.25, -1.0, 9.0, 9.0]);
         // 1.25 and 1.25 lie half-way between steps and go to the even one; 9 is beyond the grid.
-        assert_eq!(trace.activations, [vec![1.0, 1.0, 1.5, 0.0]]);
-        assert_eq!(trace.sums[1], [12.0, 2.5]);
-        assert_eq!(n.logits(&[1.25, -1.0, 9.0, 9.0]), trace.sums[1]);
+        assert_eq!(trace.sums[0], [1.25, 1.25, 9.0, -8.75]);
+        assert_eq!(trace.activations, [vec![1.0, 1.0, 1.5, 0.0], vec![12.0, 2.5]]);
+        assert_eq!(n.logits(&[1.25, -1.0, 9.0, 9.0]), trace.activations[1]);
         assert_eq!((n.shape().as_str(), n.parameters()), ("2-2-1", 9));
     }
 

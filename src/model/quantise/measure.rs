@@ -129,10 +129,12 @@ pub(super) fn advance(
     };
     let integers = bound::Integers { ternary, real_bias, bias, columns: &front.scales };
     let bounds = bound::sums(layer, &integers, &front.bounds, norms);
-    let Some(r) = found else {
-        return Front { reals: sums, integers: z, scales: ternary.scales.clone(), bounds, range: front.range };
-    };
     let reals = layer.activate(&sums);
+    let Some(r) = found else {
+        // Logits stay as they are, apart from a grid that the file prescribes for them.
+        let bounds = bound::activations(&bounds, reals.iter().zip(&sums).map(|(h, a)| f64::from((h - a).abs())));
+        return Front { reals, integers: z, scales: ternary.scales.clone(), bounds, range: front.range };
+    };
     let y = requantise::activate(&z, r);
     let scales: Vec<f64> = ternary.scales.iter().map(|s| s * (1u64 << r.shift) as f64).collect();
     let differences = z.iter().zip(&y).zip(reals.iter().zip(&sums)).enumerate().map(|(k, ((z, y), (h, a)))| {

@@ -24,7 +24,7 @@ pub mod ternarise;
 mod tests;
 
 use super::architecture::MAX_TABLE_BITS;
-use super::float::{FloatLayer, FloatNetwork, InputCode};
+use super::float::{Activation, FloatLayer, FloatNetwork, InputCode};
 use super::random::Numbers;
 use super::ranges::{self, ModelError};
 use super::{Clamp, Layer, Network, TernaryMatrix};
@@ -184,6 +184,12 @@ fn start(float: &FloatNetwork, settings: &Settings, samples: &Samples) -> Result
         let found = float.layers.len();
         return wrong(format!(
             "the network has {found} linear layer(s), expected at least 2: one with an activation, one without"
+        ));
+    }
+    if let Some(last) = float.layers.last().filter(|l| l.activation != Activation::None) {
+        let (name, found) = (&last.name, last.activation);
+        return wrong(format!(
+            "the last layer ({name}) ends with {found:?}, expected logits as they are; remove its activation"
         ));
     }
     for (b, pair) in float.layers.windows(2).enumerate() {

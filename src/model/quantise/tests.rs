@@ -33,7 +33,9 @@ fn random(widths: &[usize], activation: Activation, seed: u64) -> FloatNetwork {
         let bias = (0..w[1]).map(|_| 0.1 * value(&mut numbers)).collect();
         layer(w[0], weights, bias, activation)
     });
-    FloatNetwork { name: "random".into(), input: None, layers: layers.collect() }
+    let mut layers: Vec<FloatLayer> = layers.collect();
+    layers.last_mut().unwrap().activation = Activation::None;
+    FloatNetwork { name: "random".into(), input: None, layers }
 }
 
 /// Rows of signs times a scale for each row and divided by one for each column.
@@ -141,6 +143,9 @@ fn errors_name_the_layer_and_what_fits() {
     let exact = Settings { weights: Weights::AsTheyAre, ..settings(2, TWN) };
     assert!(text(&float, &exact, &samples).contains("layer 0 (fc50) has float weights"));
     assert!(text(&float, &settings(3, TWN), &samples).contains("settings for 3 layers, expected 2"));
+    let mut active = float.clone();
+    active.layers[1].activation = Activation::Relu;
+    assert!(text(&active, &settings(2, TWN), &samples).contains("the last layer (fc40) ends with Relu"));
     let one = FloatNetwork { layers: float.layers[..1].to_vec(), ..float.clone() };
     assert!(text(&one, &settings(1, TWN), &samples).contains("1 linear layer(s), expected at least 2"));
     let none = Samples { reals: vec![], integers: vec![], random: true };
@@ -190,6 +195,7 @@ proptest! {
         if grid {
             float.layers[0].grid = Some(Grid { scale: 0.01, min: -100, max: 100 });
             float.input = Some(Grid { scale: 0.02, min: -128, max: 127 });
+            float.layers.last_mut().unwrap().grid = Some(Grid { scale: 0.05, min: -128, max: 127 });
         }
         let code = InputCode { offset, ..BYTE };
         let each = LayerSettings { selection: Selection { rule, row_cap, density }, bias, activation_bits };

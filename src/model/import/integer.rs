@@ -1,6 +1,4 @@
-//! Networks from other programs: exact integer ternary networks in a `.safetensors` file.
-//!
-//! Only with the feature `cli`, which has the `safetensors` and `serde_json` crates.
+//! Exact integer ternary networks in a `.safetensors` file.
 //!
 //! | In the file | Type and shape | Meaning |
 //! | --- | --- | --- |
@@ -16,15 +14,15 @@
 //! One entry of `layers` per layer; the last one is empty because logits are not requantised. A key or tensor that is not in
 //! this table is refused: it might be meant to change what the network computes.
 
-use super::architecture::{MAX_LAYERS, MAX_WIDTH};
-use super::ranges::ModelError;
-use super::{Architecture, Clamp, Layer, Network, Requantise, TernaryMatrix};
-use safetensors::Dtype;
-use safetensors::tensor::Metadata;
+use super::super::architecture::{MAX_LAYERS, MAX_WIDTH};
+use super::super::{Architecture, Clamp, Layer, Network, Requantise, TernaryMatrix};
+use super::{ImportError, brief, quote};
+use ::safetensors::Dtype;
+use ::safetensors::tensor::Metadata;
 use serde_json::{Map, Value};
 
 #[cfg(test)]
-#[path = "import_tests.rs"]
+#[path = "integer_tests.rs"]
 mod tests;
 
 /// Version of the metadata that this program reads.
@@ -34,65 +32,10 @@ pub const FORMAT: i64 = 1;
 pub const KEY: &str = "zktern";
 
 /// Longest header: one for the deepest network takes a hundredth of it, and parsing takes several times its length in memory.
-const MAX_HEADER: usize = 4 << 20;
+pub(super) const MAX_HEADER: usize = 4 << 20;
 
 /// Longest name of a network, in bytes.
 const MAX_NAME: usize = 256;
-
-/// A file that is not an exact integer ternary network.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ImportError {
-    /// Not a whole safetensors file.
-    #[error("{file}: not a usable .safetensors file: {what}")]
-    Container {
-        /// Which file.
-        file: String,
-        /// What was found and what was expected.
-        what: String,
-    },
-    /// A network that has not been ternarised.
-    #[error(
-        "{file}: tensor {tensor} holds {found}, expected integers: float networks need ternarising first \
-         (zktern import --ternarize, or zktern tune)"
-    )]
-    Float {
-        /// Which file.
-        file: String,
-        /// Name of the first such tensor, quoted.
-        tensor: String,
-        /// Its element type.
-        found: String,
-    },
-    /// A description that is missing or wrong.
-    #[error("{file}: metadata {key} {what}")]
-    Metadata {
-        /// Which file.
-        file: String,
-        /// Path of the key, `zktern.layers[0].shift`.
-        key: String,
-        /// What was found and what was expected.
-        what: String,
-    },
-    /// A tensor that is missing, unknown or wrong.
-    #[error("{file}: tensor {tensor} {what}")]
-    Tensor {
-        /// Which file.
-        file: String,
-        /// Name of the tensor, quoted.
-        tensor: String,
-        /// What was found and what was expected.
-        what: String,
-    },
-    /// Layers that do not make up a network that can be proved.
-    #[error("{file}: {source}")]
-    Network {
-        /// Which file.
-        file: String,
-        /// What is wrong with it.
-        source: ModelError,
-    },
-}
 
 /// Reads an exact integer ternary network from the bytes of a `.safetensors` file; `file` is a name for messages.
 ///
@@ -131,16 +74,16 @@ struct Tensor<'a> {
     data: &'a [u8],
 }
 
-struct Reader<'a> {
-    file: &'a str,
-    header: Metadata,
-    data: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) file: &'a str,
+    pub(super) header: Metadata,
+    pub(super) data: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
     /// Reads the header. Not by `SafeTensors::deserialize`: version 0.8 adds the header's length to offsets near 2^64 and panics
     /// in builds that check for overflow.
-    fn open(bytes: &'a [u8], file: &'a str) -> Result<Self, ImportError> {
+    pub(super) fn open(bytes: &'a [u8], file: &'a str) -> Result<Self, ImportError> {
         let bad = |what: String| ImportError::Container { file: file.to_owned(), what };
         let Some((length, rest)) = bytes.split_first_chunk::<8>() else {
             return Err(bad(format!("{} bytes, expected at least 8", bytes.len())));
@@ -161,16 +104,16 @@ impl<'a> Reader<'a> {
         Ok(Self { file, header, data })
     }
 
-    fn wrong(&self, key: impl Into<String>, what: impl Into<String>) -> ImportError {
+    pub(super) fn wrong(&self, key: impl Into<String>, what: impl Into<String>) -> ImportError {
         ImportError::Metadata { file: self.file.to_owned(), key: key.into(), what: what.into() }
     }
 
-    fn tensor_error(&self, name: &str, what: impl Into<String>) -> ImportError {
+    pub(super) fn tensor_error(&self, name: &str, what: impl Into<String>) -> ImportError {
         ImportError::Tensor { file: self.file.to_owned(), tensor: quote(name), what: what.into() }
     }
 
     /// The metadata as a JSON object.
-    fn description(&self) -> Result<Map<String, Value>, ImportError> {
+    pub(super) fn description(&self) -> Result<Map<String, Value>, ImportError> {
         let Some(text) = self.header.metadata().as_ref().and_then(|m| m.get(KEY)) else {
             // A network straight from a training program says more by its floats than by what it lacks.
             let mut names = self.names();
@@ -197,7 +140,7 @@ impl<'a> Reader<'a> {
         Err(self.wrong("zktern.format", what))
     }
 
-    fn name(&self, description: &Map<String, Value>) -> Result<String, ImportError> {
+    pub(super) fn name(&self, description: &Map<String, Value>) -> Result<String, ImportError> {
         let name = self.field(description, KEY, "name")?;
         match name.as_str() {
             Some(text) if text.len() <= MAX_NAME && !text.chars().any(char::is_control) => Ok(text.to_owned()),
@@ -208,15 +151,15 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn field<'m>(&self, map: &'m Map<String, Value>, path: &str, key: &str) -> Result<&'m Value, ImportError> {
+    pub(super) fn field<'m>(&self, map: &'m Map<String, Value>, path: &str, key: &str) -> Result<&'m Value, ImportError> {
         map.get(key).ok_or_else(|| self.wrong(format!("{path}.{key}"), "is missing"))
     }
 
-    fn object<'m>(&self, value: &'m Value, path: &str) -> Result<&'m Map<String, Value>, ImportError> {
+    pub(super) fn object<'m>(&self, value: &'m Value, path: &str) -> Result<&'m Map<String, Value>, ImportError> {
         value.as_object().ok_or_else(|| self.wrong(path, format!("is {}, expected an object", show(value))))
     }
 
-    fn only(&self, map: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), ImportError> {
+    pub(super) fn only(&self, map: &Map<String, Value>, path: &str, known: &[&str]) -> Result<(), ImportError> {
         match map.keys().find(|key| !known.contains(&key.as_str())) {
             None => Ok(()),
             Some(key) => Err(self.wrong(path, format!("has the unknown key {}, expected {}", quote(key), known.join(", ")))),
@@ -231,7 +174,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn clamp(&self, map: &Map<String, Value>, path: &str) -> Result<Clamp, ImportError> {
+    pub(super) fn clamp(&self, map: &Map<String, Value>, path: &str) -> Result<Clamp, ImportError> {
         Ok(Clamp { min: self.integer(map, path, "min")?, max: self.integer(map, path, "max")? })
     }
 
@@ -307,7 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Names of all tensors, in an order that does not change from run to run.
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let mut names = self.header.offset_keys();
         names.sort();
         names
@@ -330,26 +273,11 @@ impl<'a> Reader<'a> {
 }
 
 /// Whether a tensor's elements are some kind of float: all their names start so, and more are added from time to time.
-fn is_float(dtype: Dtype) -> bool {
+pub(super) fn is_float(dtype: Dtype) -> bool {
     let name = format!("{dtype:?}");
     name.starts_with('F') || name.starts_with("BF")
 }
 
-/// Text from the file, quoted and short enough for a message.
-fn quote(text: &str) -> String {
-    format!("{:?}", brief(text))
-}
-
-fn show(value: &Value) -> String {
+pub(super) fn show(value: &Value) -> String {
     brief(&value.to_string())
-}
-
-fn brief(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut out: String = text.chars().take(LONGEST).map(clean).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push_str("...");
-    }
-    out
 }

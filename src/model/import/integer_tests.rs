@@ -1,12 +1,12 @@
 use super::*;
+use ::safetensors::tensor::TensorView;
 use proptest::prelude::*;
-use safetensors::tensor::TensorView;
 use std::collections::HashMap;
 
-const SMALL: &[u8] = include_bytes!("../../examples/mnist/mnist-784-512-10.safetensors");
-const DEEP: &[u8] = include_bytes!("../../examples/mnist/mnist-784-256-256-10.safetensors");
-const DIGITS: &[u8] = include_bytes!("../../examples/mnist/digits.idx3");
-const EXPECTED: &str = include_str!("../../examples/mnist/expected.json");
+const SMALL: &[u8] = include_bytes!("../../../examples/mnist/mnist-784-512-10.safetensors");
+const DEEP: &[u8] = include_bytes!("../../../examples/mnist/mnist-784-256-256-10.safetensors");
+const DIGITS: &[u8] = include_bytes!("../../../examples/mnist/digits.idx3");
+const EXPECTED: &str = include_str!("../../../examples/mnist/expected.json");
 
 const GOOD: &str = r#"{"format":1,"name":"t","input":{"min":0,"max":3},"layers":[{"shift":1,"min":0,"max":7},{}]}"#;
 
@@ -16,7 +16,7 @@ fn file(description: Option<&str>, tensors: &[Tensor<'_>]) -> Vec<u8> {
     let views =
         tensors.iter().map(|(name, kind, shape, data)| (*name, TensorView::new(*kind, shape.to_vec(), data).unwrap()));
     let metadata = description.map(|d| HashMap::from([(KEY.to_owned(), d.to_owned())]));
-    safetensors::serialize(views, metadata).unwrap()
+    ::safetensors::serialize(views, metadata).unwrap()
 }
 
 /// 2 inputs, 3 hidden, 1 logit; no second bias.

@@ -40,6 +40,8 @@ pub(super) enum Command {
     Demo(Demo),
     /// A network from a safetensors file with ternary weights
     Import(Import),
+    /// A trained float network as the ternary one whose proofs are cheapest within a loss of accuracy
+    Tune(Tune),
     /// Commit to a network: a public verifying key and a prover's secret
     Commit(Commit),
     /// Prove what a network outputs for an input
@@ -74,6 +76,82 @@ pub(super) struct Import {
     /// The network to write
     #[arg(short, long, value_name = "NET.tern")]
     pub(super) output: PathBuf,
+}
+
+/// What the integers that a proof is about stand for.
+#[derive(ClapArgs, Clone, Debug)]
+pub(super) struct InputCodeArgs {
+    /// Smallest and largest input integer
+    #[arg(
+        long,
+        value_delimiter = ',',
+        num_args = 2,
+        default_value = "0,255",
+        allow_hyphen_values = true,
+        value_name = "MIN,MAX"
+    )]
+    pub(super) input_range: Vec<i32>,
+    /// What a step of the input integers is worth to the float network: 1, or 0.00392 for pixels in 0..1
+    #[arg(long, default_value_t = 1.0, value_name = "S")]
+    pub(super) input_scale: f64,
+}
+impl InputCodeArgs {
+    pub(super) fn code(&self) -> crate::model::float::InputCode {
+        let range = crate::model::Clamp { min: self.input_range[0], max: self.input_range[1] };
+        crate::model::float::InputCode { scale: self.input_scale, offset: 0.0, range }
+    }
+}
+/// Activation bits of an import.
+pub(super) const ACTIVATION_BITS: u32 = 8;
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Tune {
+    /// An ONNX file, or a .safetensors file with float weights: linear layers with ReLU between them
+    pub(super) model: PathBuf,
+    /// The network to write
+    #[arg(short, long, value_name = "NET.tern")]
+    pub(super) output: PathBuf,
+    /// Typical inputs, a few thousand: the network is fitted to five in six of them and chosen by the others
+    #[arg(long, value_name = "X.npy")]
+    pub(super) calibrate: PathBuf,
+    /// Their classes (default: what the float network says)
+    #[arg(long, value_name = "Y.npy")]
+    pub(super) labels: Option<PathBuf>,
+    /// Inputs that decide nothing, for the table
+    #[arg(long, value_name = "X.npy")]
+    pub(super) evaluate: Option<PathBuf>,
+    /// Their classes (default: what the float network says)
+    #[arg(long, value_name = "Y.npy")]
+    pub(super) evaluate_labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) input: InputCodeArgs,
+    /// Round inputs to so many bits; proofs are then about the rounded ones
+    #[arg(long, value_name = "N")]
+    pub(super) input_bits: Option<u32>,
+    /// The evaluation inputs as the network takes them, to write
+    #[arg(long, value_name = "X.npy")]
+    pub(super) write_inputs: Option<PathBuf>,
+    /// Most non-zeros of a row (default: searched)
+    #[arg(long, value_name = "K")]
+    pub(super) row_cap: Option<usize>,
+    /// Bits of the activations (default: searched)
+    #[arg(long, value_name = "A")]
+    pub(super) activation_bits: Option<u32>,
+    /// Most non-zeros of every hidden layer, as a fraction: 1/16 or 0.1 (default: searched)
+    #[arg(long, value_name = "D")]
+    pub(super) density: Option<String>,
+    /// Keep at most so many neurons of every hidden layer (default: all)
+    #[arg(long, value_name = "N")]
+    pub(super) max_width: Option<usize>,
+    /// Points of accuracy that may be lost
+    #[arg(long, default_value_t = 1.0, value_name = "P")]
+    pub(super) max_loss: f64,
+    /// Inputs in one proof
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(super) count: usize,
+    /// Proofs that are made with every network of the front, for their times (0: estimates only)
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(super) proofs: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -18,6 +18,7 @@ pub mod input;
 mod inspect;
 mod output;
 mod prove;
+mod tune;
 mod verify;
 
 #[cfg(feature = "gpu")]
@@ -64,6 +65,8 @@ usage_errors!(
     crate::model::codec::FileError,
     crate::model::ranges::ModelError,
     crate::model::import::ImportError,
+    crate::model::quantise::QuantiseError,
+    crate::tune::TuneError,
     input::InputError,
     InstanceError
 );
@@ -181,6 +184,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     match &args.command {
         Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
         Command::Import(a) => commit::import(a, out),
+        Command::Tune(a) => on_device(common, tune::Tune { args: a, out }),
         Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
         Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),
         Command::Verify(a) => verify::run(a, out),

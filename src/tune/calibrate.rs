@@ -12,7 +12,7 @@ use super::moments::Moments;
 use super::prune;
 use crate::compute::Compute;
 use crate::model::architecture::{MAX_TABLE_BITS, requantise};
-use crate::model::float::{Activation, FloatLayer, FloatNetwork, InputCode};
+use crate::model::float::{Activation, FloatLayer, FloatNetwork, FloatTrace, InputCode};
 use crate::model::quantise::Samples;
 use crate::model::quantise::requantise::{accumulators, activate};
 use crate::model::quantise::ternarise::{TWN_THRESHOLD, keep, mean_magnitude, scaled_row};
@@ -92,7 +92,7 @@ impl Calibration {
         if count < LEAST_INPUTS {
             return Err(TuneError::TooFew { found: count, least: LEAST_INPUTS });
         }
-        let trace = float.forward(&samples.reals);
+        let trace = forward(compute, float, &samples.reals);
         let (mut narrowed, mut targets) = (float.clone(), trace.sums);
         if let Some(width) = width {
             let kept = prune::neurons(float, &trace.activations, width);
@@ -200,6 +200,22 @@ impl Calibration {
         Architecture::of(&network, 1)?;
         Ok(Tuned { network, errors })
     }
+}
+
+/// Inputs that are worked on at a time.
+const BLOCK: usize = 256;
+
+/// [`FloatNetwork::forward`], blocks of inputs side by side.
+fn forward<C: Compute>(compute: &C, float: &FloatNetwork, inputs: &[f32]) -> FloatTrace {
+    let blocks: Vec<&[f32]> = inputs.chunks(BLOCK * float.layers[0].columns.max(1)).collect();
+    let traces = compute.map(blocks.len(), |n| float.forward(blocks[n]));
+    let mut all = FloatTrace { sums: vec![Vec::new(); float.layers.len()], activations: Vec::new() };
+    all.activations.resize(float.layers.len() - 1, Vec::new());
+    for trace in traces {
+        all.sums.iter_mut().zip(trace.sums).for_each(|(to, from)| to.extend(from));
+        all.activations.iter_mut().zip(trace.activations).for_each(|(to, from)| to.extend(from));
+    }
+    all
 }
 
 /// Checks that a network can be tuned.

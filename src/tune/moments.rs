@@ -34,16 +34,14 @@ impl Moments {
     pub fn gather<C: Compute>(compute: &C, inputs: &[i32], columns: usize, targets: &[f32], rows: usize) -> Self {
         let (x, input_means) = centred(inputs, columns, |v| f64::from(*v));
         let (z, target_means) = centred(targets, rows, |v| f64::from(*v));
-        let half = compute.map(columns, |j| (0..=j).map(|k| dot(&x[j], &x[k])).collect::<Vec<f64>>());
-        let mut gram = vec![0.0; columns * columns];
-        for (j, row) in half.iter().enumerate() {
-            for (k, v) in row.iter().enumerate() {
-                gram[j * columns + k] = *v;
-                gram[k * columns + j] = *v;
+        let mut gram = products(compute, &x, &x, Part::Lower);
+        for j in 0..columns {
+            for k in 0..j {
+                gram[k * columns + j] = gram[j * columns + k];
             }
         }
-        let cross = compute.map(rows, |i| x.iter().map(|x| dot(&z[i], x)).collect::<Vec<f64>>()).concat();
-        let energy = z.iter().map(|z| dot(z, z)).collect();
+        let cross = products(compute, &z, &x, Part::Whole);
+        let energy = z.iter().map(|z| z.iter().map(|v| f64::from(*v).powi(2)).sum()).collect();
         Self { columns, input_means, target_means, gram, cross, energy }
     }
 
@@ -75,23 +73,60 @@ fn centred<T>(batch: &[T], width: usize, real: impl Fn(&T) -> f64) -> (Vec<Vec<f
     ((0..width).map(column).collect(), means)
 }
 
-/// Values that are summed up as 32-bit floats before their sum goes into a 64-bit one.
-const BLOCK: usize = 1024;
-/// Sums side by side.
-const LANES: usize = 16;
+/// Which products are wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    /// Those of row `j` of the left with rows `k ≤ j` of the right; the others are left at any value.
+    Lower,
+}
 
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    let mut total = 0.0;
-    for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-        let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-        total += a.remainder().iter().zip(b.remainder()).map(|(a, b)| f64::from(a * b)).sum::<f64>();
-        let mut lanes = [0.0f32; LANES];
-        for (a, b) in a.zip(b) {
-            lanes.iter_mut().zip(a.iter().zip(b)).for_each(|(sum, (a, b))| *sum += a * b);
+/// Values of a row that are worked on together, and summed up as 32-bit floats: all rows of a layer then stay in the cache.
+const BLOCK: usize = 256;
+/// Rows of the left that share what is read of the right.
+const TOGETHER: usize = 4;
+/// Sums side by side.
+const LANES: usize = 8;
+
+/// `left · rightᵀ` of rows of equal lengths.
+fn products<C: Compute>(compute: &C, left: &[Vec<f32>], right: &[Vec<f32>], part: Part) -> Vec<f64> {
+    let count = left.first().map_or(0, Vec::len);
+    let groups = compute.map(left.len().div_ceil(TOGETHER), |g| {
+        // The last group repeats its last row.
+        let rows: [usize; TOGETHER] = std::array::from_fn(|n| (g * TOGETHER + n).min(left.len() - 1));
+        let last = if part == Part::Lower { rows[TOGETHER - 1] + 1 } else { right.len() };
+        let mut out = [(); TOGETHER].map(|()| vec![0.0; right.len()]);
+        for start in (0..count).step_by(BLOCK) {
+            let span = start..(start + BLOCK).min(count);
+            let a = rows.map(|i| &left[i][span.clone()]);
+            for (k, row) in right[..last].iter().enumerate() {
+                let sums = dots(a, &row[span.clone()]);
+                out.iter_mut().zip(sums).for_each(|(out, sum)| out[k] += f64::from(sum));
+            }
         }
-        total += lanes.iter().map(|v| f64::from(*v)).sum::<f64>();
+        out.into_iter().take(left.len() - g * TOGETHER).flatten().collect::<Vec<f64>>()
+    });
+    groups.concat()
+}
+
+/// The inner products of some rows with one other, all of the same length.
+fn dots(a: [&[f32]; TOGETHER], b: &[f32]) -> [f32; TOGETHER] {
+    let mut sums = [[0.0f32; LANES]; TOGETHER];
+    let whole = b.len() / LANES;
+    let chunks = a.map(|a| a.as_chunks::<LANES>().0);
+    for (n, b) in b.as_chunks::<LANES>().0.iter().enumerate().take(whole) {
+        for (sums, a) in sums.iter_mut().zip(&chunks) {
+            let a = &a[n];
+            for l in 0..LANES {
+                sums[l] += a[l] * b[l];
+            }
+        }
     }
-    total
+    let mut out = sums.map(|s| s.iter().sum::<f32>());
+    for (out, a) in out.iter_mut().zip(a) {
+        *out += a[whole * LANES..].iter().zip(&b[whole * LANES..]).map(|(a, b)| a * b).sum::<f32>();
+    }
+    out
 }
 
 #[cfg(test)]
@@ -101,7 +136,7 @@ mod tests {
 
     #[test]
     fn moments_are_those_of_the_centred_values() {
-        let (columns, rows, count) = (3, 2, 37);
+        let (columns, rows, count) = (7, 2, 601);
         let x: Vec<i32> = (0..columns * count).map(|i| (i * i % 17) as i32).collect();
         let z: Vec<f32> = (0..rows * count).map(|i| (i * 7 % 23) as f32 - 4.0).collect();
         let m = Moments::gather(&Cpu, &x, columns, &z, rows);

@@ -96,6 +96,11 @@ fn classes_are_those_of_inference() {
     let found = classes(&Cpu, &network, &samples.integers);
     assert_eq!(found, expected);
     assert!((accuracy(&found, &expected) - 1.0).abs() < 1e-12);
+    let float = random_network(&[40, 24, 16, 4], 3);
+    let said = float_classes(&Cpu, &float, &samples.reals);
+    for (z, class) in float.logits(&samples.reals).chunks_exact(4).zip(&said) {
+        assert!(z.iter().all(|v| *v <= z[*class]));
+    }
     assert!((accuracy(&[1, 2, 3, 4], &[1, 2, 0, 0]) - 0.5).abs() < 1e-12);
 }
 

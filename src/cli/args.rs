@@ -1,5 +1,6 @@
 //! Arguments. Names are fixed: scripts rely on them.
 
+use crate::model::quantise::Rule;
 use crate::protocol::key::Profile;
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -38,7 +39,7 @@ pub(super) struct Common {
 pub(super) enum Command {
     /// A trained network and real handwritten digits: commit, prove, verify
     Demo(Demo),
-    /// A network from a safetensors file with ternary weights
+    /// A network from an ONNX or safetensors file
     Import(Import),
     /// A trained float network as the ternary one whose proofs are cheapest within a loss of accuracy
     Tune(Tune),
@@ -54,7 +55,7 @@ pub(super) enum Command {
     Estimate(Estimate),
     /// A random network (and inputs), for tests and benchmarks
     Random(Random),
-    /// Exact integer inference: the function that is proved
+    /// Exact integer inference, the function that is proved (of a float model: its float inference)
     Infer(Infer),
     /// Measure: circuits against sumchecks (matvec), whole proofs (mlp), every verb of every device (stages)
     Bench(Bench),
@@ -71,47 +72,82 @@ pub(super) struct Demo {
 
 #[derive(ClapArgs, Debug)]
 pub(super) struct Import {
-    /// A .safetensors file with int8 weights in {-1, 0, 1} and zktern metadata
+    /// .onnx, or .safetensors with zktern metadata: ternary integers, or floats
     pub(super) model: PathBuf,
     /// The network to write
     #[arg(short, long, value_name = "NET.tern")]
     pub(super) output: PathBuf,
+    /// Inputs to calibrate a float network on: floats are real inputs, integers (.npy, IDX, PNG, PGM, JSON) coded ones
+    #[arg(long, value_name = "INPUTS.npy")]
+    pub(super) calibrate: Option<PathBuf>,
+    /// Labels of these inputs, to compare accuracies
+    #[arg(long, value_name = "LABELS", requires = "calibrate")]
+    pub(super) labels: Option<PathBuf>,
+    /// Make float weights ternary; without it they must be ternary up to a scale of each row
+    #[arg(long, alias = "ternarise")]
+    pub(super) ternarize: bool,
+    /// Bits of hidden activations, 4 to 8
+    #[arg(long, default_value_t = ACTIVATION_BITS, value_name = "A", value_parser = clap::value_parser!(u32).range(4..=8))]
+    pub(super) activation_bits: u32,
+    /// Which weights are kept: above 0.7 of their row's mean (twn) or half of their matrix's (absmean)
+    #[arg(long, value_enum, default_value = "twn")]
+    pub(super) rule: RuleName,
+    /// Most non-zero weights of a row; the largest are kept
+    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(super) row_cap: Option<u32>,
+    /// Fraction of the weights of each layer that are kept, instead of the rule's threshold: 1/4 or 0.25
+    #[arg(long, value_name = "D")]
+    pub(super) density: Option<String>,
+    #[command(flatten)]
+    pub(super) coding: InputCoding,
+    /// The inputs of --calibrate (or the random ones) as integers to write, ready for prove
+    #[arg(long, value_name = "X.npy")]
+    pub(super) write_inputs: Option<PathBuf>,
+    /// Inputs in one proof, for the tables of the report
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) count: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum RuleName {
+    Twn,
+    Absmean,
+}
+
+impl From<RuleName> for Rule {
+    fn from(name: RuleName) -> Self {
+        match name {
+            RuleName::Twn => Self::Twn,
+            RuleName::Absmean => Self::Absmean,
+        }
+    }
 }
 
 /// What the integers that a proof is about stand for.
 #[derive(ClapArgs, Clone, Debug)]
-pub(super) struct InputCodeArgs {
-    /// Smallest and largest input integer
-    #[arg(
-        long,
-        value_delimiter = ',',
-        num_args = 2,
-        default_value = "0,255",
-        allow_hyphen_values = true,
-        value_name = "MIN,MAX"
-    )]
-    pub(super) input_range: Vec<i32>,
-    /// What a step of the input integers is worth to the float network: 1, or 0.00392 for pixels in 0..1
-    #[arg(long, default_value_t = 1.0, value_name = "S")]
-    pub(super) input_scale: f64,
+pub(super) struct InputCoding {
+    /// Smallest and largest integer input
+    #[arg(long, value_name = "MIN,MAX", allow_hyphen_values = true)]
+    pub(super) input_range: Option<String>,
+    /// Real value of one step of the integer inputs: real = S * integer + O
+    #[arg(long, value_name = "S")]
+    pub(super) input_scale: Option<f64>,
+    /// Real value of the integer input 0
+    #[arg(long, value_name = "O", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub(super) input_offset: f64,
 }
-impl InputCodeArgs {
-    pub(super) fn code(&self) -> crate::model::float::InputCode {
-        let range = crate::model::Clamp { min: self.input_range[0], max: self.input_range[1] };
-        crate::model::float::InputCode { scale: self.input_scale, offset: 0.0, range }
-    }
-}
-/// Activation bits of an import.
+
+/// Activation bits of an import that does not say otherwise.
 pub(super) const ACTIVATION_BITS: u32 = 8;
 
 #[derive(ClapArgs, Debug)]
 pub(super) struct Tune {
-    /// An ONNX file, or a .safetensors file with float weights: linear layers with ReLU between them
+    /// .onnx, or .safetensors with float weights and zktern metadata: linear layers with ReLU between them
     pub(super) model: PathBuf,
     /// The network to write
     #[arg(short, long, value_name = "NET.tern")]
     pub(super) output: PathBuf,
-    /// Typical inputs, a few thousand: the network is fitted to five in six of them and chosen by the others
+    /// Typical inputs, a few thousand (floats are real inputs, integers coded ones): five in six fit networks, the others choose
     #[arg(long, value_name = "X.npy")]
     pub(super) calibrate: PathBuf,
     /// Their classes (default: what the float network says)
@@ -124,7 +160,7 @@ pub(super) struct Tune {
     #[arg(long, value_name = "Y.npy")]
     pub(super) evaluate_labels: Option<PathBuf>,
     #[command(flatten)]
-    pub(super) input: InputCodeArgs,
+    pub(super) coding: InputCoding,
     /// Round inputs to so many bits; proofs are then about the rounded ones
     #[arg(long, value_name = "N")]
     pub(super) input_bits: Option<u32>,
@@ -237,7 +273,7 @@ pub(super) struct Verify {
 
 #[derive(ClapArgs, Debug)]
 pub(super) struct Inspect {
-    /// Any of our files, or a safetensors network
+    /// Any of our files, or an ONNX or safetensors network
     pub(super) file: PathBuf,
 }
 
@@ -274,7 +310,7 @@ pub(super) struct Random {
 
 #[derive(ClapArgs, Debug)]
 pub(super) struct Infer {
-    /// The network
+    /// The network; for ONNX and float safetensors the float network is run, on real inputs
     pub(super) network: PathBuf,
     /// .npy, IDX, PNG, PGM or JSON; - is standard input
     pub(super) input: PathBuf,

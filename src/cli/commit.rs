@@ -1,11 +1,11 @@
-//! `import`, `random` and `commit`: making networks and keys.
+//! `random` and `commit`: making networks and keys.
 
 use super::files::{self, Access, Target};
 use super::output::{Output, human, model_keys, seconds, size};
 use super::{Failure, OnDevice, args};
 use crate::compute::Compute;
 use crate::model::random::Shape;
-use crate::model::{Architecture, Network, import as importer, random as generator};
+use crate::model::{Architecture, random as generator};
 use crate::protocol::plan::MAX_BATCH;
 use crate::protocol::prove::fresh_entropy;
 use crate::protocol::{key, ternarity};
@@ -23,26 +23,6 @@ pub(super) fn entropy(insecure: Option<u64>, purpose: &str, out: &Output) -> Res
     let mut bytes = [0; 32];
     bytes.copy_from_slice(&digest([b"zktern/insecure-seed".as_slice(), purpose.as_bytes(), &seed.to_le_bytes()])[..32]);
     Ok(bytes)
-}
-
-fn describe(network: &Network, out: &Output) {
-    out.line(format!("network    {} ({}), {} non-zero weights", network.name, network.shape(), network.non_zeros()));
-    for (b, layer) in network.layers.iter().enumerate() {
-        let w = &layer.weights;
-        out.line(format!("layer {b:<4} {} x {}, density {:.4}", w.rows(), w.columns(), w.density()));
-    }
-}
-
-/// `zktern import`.
-pub(super) fn import(args: &args::Import, out: &Output) -> Result<(), Failure> {
-    files::distinct(&[&args.output], &[&args.model])?;
-    let network = importer::safetensors(&files::read_foreign(&args.model)?, &files::name(&args.model))?;
-    let bytes = network.to_bytes();
-    files::write(&args.output, &bytes, Access::Public)?;
-    describe(&network, out);
-    out.line(format!("wrote      {} ({})", files::name(&args.output), size(bytes.len())));
-    out.document(&json!({ "model": network.name, "nnz": network.non_zeros(), "parameters": network.parameters() }));
-    Ok(())
 }
 
 /// A fraction above 0, at most 1: `1/16` or `0.3`.
@@ -80,7 +60,7 @@ pub(super) fn random(args: &args::Random, out: &Output) -> Result<(), Failure> {
     let mut targets = vec![Target { path: &args.output, bytes: &model, access: Access::Public }];
     targets.extend(inputs.iter().map(|(path, bytes)| Target { path, bytes, access: Access::Public }));
     files::write_all(&targets)?;
-    describe(&network, out);
+    super::import::describe(&network, out);
     out.line(format!("wrote      {}", files::name(&args.output)));
     if let Some(path) = &args.input {
         out.line(format!("wrote      {} ({} inputs)", files::name(path), args.count));

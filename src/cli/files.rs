@@ -115,6 +115,12 @@ pub(super) fn read_foreign(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Whether a file has the ending of a model of another program; anything else is taken for one of ours, which says more about
+/// what is wrong with it.
+pub(super) fn is_foreign(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx") || e.eq_ignore_ascii_case("safetensors"))
+}
+
 /// Reads a network.
 pub(super) fn read_network(path: &Path) -> Result<Network, Failure> {
     Ok(Network::from_bytes(&read(path, Kind::Model)?, &name(path))?)
@@ -151,7 +157,8 @@ fn place(path: &Path) -> PathBuf {
     folder(path).canonicalize().map_or_else(|_| path.to_owned(), |f| f.join(name))
 }
 
-fn folder(path: &Path) -> &Path {
+/// The folder that a file lies in.
+pub(super) fn folder(path: &Path) -> &Path {
     path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 

@@ -1,10 +1,13 @@
 //! `inspect`: what a file holds.
 
 use super::files;
+use super::foreign::{self, FloatModel, Foreign};
 use super::output::{Output, size};
 use super::{Failure, args};
 use crate::model::codec::{self, Kind};
-use crate::model::{Architecture, Network, import, ranges};
+use crate::model::float::Activation;
+use crate::model::quantise::ternarise::is_ternary;
+use crate::model::{Architecture, Network, ranges};
 use crate::protocol::key::hex;
 use crate::protocol::{Proof, Secret, VerifyingKey};
 use serde_json::{Value, json};
@@ -22,7 +25,10 @@ pub(super) fn run(args: &args::Inspect, out: &Output) -> Result<(), Failure> {
             json!({ "kind": "secret", "digest": hex(secret.digest()) })
         }
         Some(Kind::Proof) => proof(&Proof::from_bytes(&bytes, &name)?, bytes.len(), out),
-        None => network(&import::safetensors(&bytes, &name)?, out)?,
+        None => match foreign::parse(&bytes, &args.file)? {
+            Foreign::Integer(n) => network(&n, out)?,
+            Foreign::Float(model) => float(&model, out),
+        },
     };
     out.line(format!("file       {}", size(bytes.len())));
     out.document(&document);
@@ -63,6 +69,44 @@ fn network(network: &Network, out: &Output) -> Result<Value, Failure> {
     Ok(json!({
         "kind": "network", "model": network.name, "nnz": network.non_zeros(), "parameters": network.parameters(), "layers": layers,
     }))
+}
+
+/// A float network: shapes, operators, parameters, and whether its weights are ternary as they are.
+fn float(model: &FloatModel, out: &Output) -> Value {
+    let network = &model.network;
+    out.line(format!("float      {} ({}), {} parameters", network.name, network.shape(), network.parameters()));
+    out.line(format!("source     {}", model.source));
+    if let Some(code) = model.code {
+        out.line(format!(
+            "input      real = {} * integer + {}, integers {}..={}",
+            code.scale, code.offset, code.range.min, code.range.max
+        ));
+    }
+    let mut layers = Vec::new();
+    for (b, l) in network.layers.iter().enumerate() {
+        let activation = match l.activation {
+            Activation::None => "no activation".to_owned(),
+            Activation::Relu => "ReLU".to_owned(),
+            Activation::Clip { min, max } => format!("clip {min}..={max}"),
+        };
+        let grid = l.grid.map_or_else(String::new, |g| format!(", rounded to {} * {}..={}", g.scale, g.min, g.max));
+        let ternary = is_ternary(l);
+        let weights = if ternary { "ternary up to row scales" } else { "float weights" };
+        out.line(format!("layer {b:<4} {:?} {} x {}, {weights}, {activation}{grid}", l.name, l.rows, l.columns));
+        let non_zeros = l.weights.iter().filter(|w| **w != 0.0).count();
+        layers.push(json!({
+            "name": l.name, "outputs": l.rows, "inputs": l.columns, "nnz": non_zeros, "ternary": ternary, "activation": activation,
+            "grid": l.grid.map(|g| json!({ "scale": g.scale, "min": g.min, "max": g.max })),
+        }));
+    }
+    let operators: Vec<String> = model.operators.iter().map(|(op, n)| format!("{op} {n}")).collect();
+    if !operators.is_empty() {
+        out.line(format!("operators  {}", operators.join(", ")));
+    }
+    json!({
+        "kind": "float network", "model": network.name, "source": model.source, "parameters": network.parameters(), "layers": layers,
+        "operators": model.operators.iter().map(|(op, n)| (op.clone(), json!(n))).collect::<serde_json::Map<_, _>>(),
+    })
 }
 
 fn architecture(arch: &Architecture, out: &Output) -> Value {

@@ -14,6 +14,9 @@ mod demo;
 mod doctor;
 mod estimate;
 mod files;
+mod foreign;
+mod import;
+mod import_report;
 pub mod input;
 mod inspect;
 mod output;
@@ -183,7 +186,7 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
     let common = &args.common;
     match &args.command {
         Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
-        Command::Import(a) => commit::import(a, out),
+        Command::Import(a) => import::run(a, out),
         Command::Tune(a) => on_device(common, tune::Tune { args: a, out }),
         Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
         Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),

@@ -1,10 +1,12 @@
 //! `prove` and `infer`.
 
 use super::files::{self, Access};
+use super::foreign::{self, Foreign};
 use super::output::{Output, human, model_keys, seconds, size, stages};
 use super::{Failure, OnDevice, args, commit::entropy};
 use crate::compute::Compute;
 use crate::model::codec::Kind;
+use crate::model::float::{self, FloatNetwork};
 use crate::model::infer::argmax;
 use crate::model::{Architecture, Network};
 use crate::protocol::{Made, Secret, Session, Stage};
@@ -97,7 +99,14 @@ impl OnDevice for Prove<'_> {
 
 /// `zktern infer`.
 pub(super) fn infer(args: &args::Infer, out: &Output) -> Result<(), Failure> {
-    let network = files::read_network(&args.network)?;
+    let network = if files::is_foreign(&args.network) {
+        match foreign::read(&args.network)? {
+            Foreign::Float(model) => return infer_float(&model.network, args, out),
+            Foreign::Integer(network) => network,
+        }
+    } else {
+        files::read_network(&args.network)?
+    };
     let arch = Architecture::of(&network, 1)?;
     let inputs = files::read_inputs(&args.input, &arch)?;
     let (logits, time) = timed_inference(&network, &inputs);
@@ -106,6 +115,23 @@ pub(super) fn infer(args: &args::Infer, out: &Output) -> Result<(), Failure> {
     }
     let batch = inputs.len() / arch.inputs(0);
     let outputs = outputs(&logits, arch.logits());
+    out.document(&json!({ "model": network.name, "inputs": batch, "infer_s": seconds(time), "outputs": outputs }));
+    Ok(())
+}
+
+/// Inference of a float network on real inputs, in 32-bit floats.
+fn infer_float(network: &FloatNetwork, args: &args::Infer, out: &Output) -> Result<(), Failure> {
+    let widths = network.widths();
+    let (width, classes) = (widths.first().copied().unwrap_or(1), widths.last().copied().unwrap_or(1));
+    let inputs = super::input::read_reals(&files::read_foreign(&args.input)?, &files::name(&args.input), width)?.values;
+    let start = Instant::now();
+    let logits = network.logits(&inputs);
+    let time = start.elapsed();
+    for (i, a) in logits.chunks(classes).enumerate() {
+        out.line(format!("input {i:<4} class {} {a:?}", float::argmax(a)));
+    }
+    let outputs: Vec<&[f32]> = logits.chunks(classes).collect();
+    let batch = inputs.len() / width;
     out.document(&json!({ "model": network.name, "inputs": batch, "infer_s": seconds(time), "outputs": outputs }));
     Ok(())
 }

@@ -81,6 +81,12 @@ impl InputCode {
     }
 }
 
+impl From<Grid> for InputCode {
+    fn from(grid: Grid) -> Self {
+        Self { scale: f64::from(grid.scale), offset: 0.0, range: Clamp { min: grid.min, max: grid.max } }
+    }
+}
+
 /// A linear layer and what follows it.
 #[derive(Clone, PartialEq)]
 pub struct FloatLayer {
@@ -232,6 +238,13 @@ impl FloatNetwork {
     pub fn logits(&self, inputs: &[f32]) -> Vec<f32> {
         self.layers.iter().fold(self.take(inputs), |current, layer| layer.activate(&layer.sums(&current)))
     }
+}
+
+/// Index of the largest value, the first of equals.
+#[must_use]
+pub fn argmax(logits: &[f32]) -> usize {
+    let best = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    logits.iter().position(|v| *v == best).unwrap_or(0)
 }
 
 #[cfg(test)]

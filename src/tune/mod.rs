@@ -34,7 +34,7 @@ pub use errors::TuneError;
 
 use crate::compute::Compute;
 use crate::model::Network;
-use crate::model::float::FloatNetwork;
+use crate::model::float::{self, FloatNetwork};
 use crate::model::infer::argmax;
 use crate::model::quantise::requantise::{accumulators, activate};
 
@@ -64,11 +64,7 @@ pub fn classes<C: Compute>(compute: &C, network: &Network, inputs: &[i32]) -> Ve
 pub fn float_classes<C: Compute>(compute: &C, network: &FloatNetwork, inputs: &[f32]) -> Vec<usize> {
     let Some((first, last)) = network.layers.first().zip(network.layers.last()) else { return Vec::new() };
     let blocks: Vec<&[f32]> = inputs.chunks(BLOCK * first.columns.max(1)).collect();
-    let class = |z: &[f32]| {
-        let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        z.iter().position(|v| *v == largest).unwrap_or(0)
-    };
-    let of = |n: usize| network.logits(blocks[n]).chunks_exact(last.rows.max(1)).map(class).collect::<Vec<usize>>();
+    let of = |n: usize| network.logits(blocks[n]).chunks_exact(last.rows.max(1)).map(float::argmax).collect::<Vec<usize>>();
     compute.map(blocks.len(), of).concat()
 }
 

@@ -112,6 +112,31 @@ pub fn read_inputs(bytes: &[u8], name: &str, width: usize, range: Clamp) -> Resu
     }
 }
 
+/// Inputs as real numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reals {
+    /// One input after the other, `B × width`.
+    pub values: Vec<f32>,
+    /// Whether the file holds integers.
+    pub integers: bool,
+}
+
+/// Reads one or many inputs of `width` real numbers each: floats of .npy, or the integers of any format. `name` is for messages.
+///
+/// # Errors
+/// One sentence that names the file, what was found and what was expected.
+pub fn read_reals(bytes: &[u8], name: &str, width: usize) -> Result<Reals, InputError> {
+    // Integers that 32-bit floats have exactly.
+    let range = Clamp { min: -(1 << 24), max: 1 << 24 };
+    if Format::of(bytes) == Some(Format::Npy)
+        && let Some(values) = npy::reals(bytes, &Target { file: name, width, range })?
+    {
+        return Ok(Reals { values, integers: false });
+    }
+    let values = read_inputs(bytes, name, width, range)?.iter().map(|v| *v as f32).collect();
+    Ok(Reals { values, integers: true })
+}
+
 /// Reads class labels, one byte for each input: an IDX vector of unsigned bytes (magic `00 00 08 01`) or a one-dimensional .npy
 /// array of integers from 0 to 255. `name` is for messages.
 ///

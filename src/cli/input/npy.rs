@@ -28,6 +28,23 @@ pub(super) fn read(bytes: &[u8], target: &Target<'_>) -> Result<Vec<i32>, InputE
     array.values(target)
 }
 
+/// Reads inputs of real numbers; `None` when the elements are not floats.
+pub(super) fn reals(bytes: &[u8], target: &Target<'_>) -> Result<Option<Vec<f32>>, InputError> {
+    let array = Array::parse(bytes, target)?;
+    if array.kind != Kind::Float {
+        return Ok(None);
+    }
+    target.batch(NAME, &array.shape)?;
+    let real = |(i, bytes): (usize, &[u8])| match array.number(bytes) {
+        Number::Float(v) if (v as f32).is_finite() => Ok(v as f32),
+        other => {
+            let (input, value) = (i / target.width, i % target.width);
+            Err(target.format(NAME, format!("input {input}, value {value} is {other:?}, expected a finite number")))
+        }
+    };
+    array.data.chunks_exact(array.item).enumerate().map(real).collect::<Result<_, _>>().map(Some)
+}
+
 /// Reads a vector of integers from 0 to 255.
 pub(super) fn labels(bytes: &[u8], target: &Target<'_>) -> Result<Vec<u8>, InputError> {
     let array = Array::parse(bytes, target)?;

@@ -100,11 +100,11 @@ impl<C: Compute + Clone> Trials<'_, C> {
     pub(super) fn steps(&self, choice: &Choice) -> Result<Vec<(&'static str, f64)>, Failure> {
         let few = few(&self.data.fit, self.float);
         let equalised = equalise(self.float);
-        let moved = teleport(self.float, &Energies::measure(self.float, &few.reals));
+        let moved = teleport(&equalised, &Energies::measure(&equalised, &few.reals));
         let steps = [
             ("one scale a matrix", self.float, Rule::Absmean),
             ("equalised, one scale a matrix", &equalised, Rule::Absmean),
-            ("teleported, one scale a matrix", &moved, Rule::Absmean),
+            ("equalised and teleported, one scale a matrix", &moved, Rule::Absmean),
             ("one scale a row", self.float, Rule::Twn),
         ];
         let held = &self.data.held;

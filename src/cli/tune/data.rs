@@ -1,6 +1,9 @@
 //! Inputs to calibrate on, to compare networks with, and to evaluate the choice on.
 
-use super::super::{Failure, args, files, input};
+use super::super::foreign::FloatModel;
+use super::super::import::input_code;
+use super::super::input::{self, Reals};
+use super::super::{Failure, args, files};
 use crate::compute::Compute;
 use crate::model::Clamp;
 use crate::model::float::{FloatNetwork, InputCode};
@@ -56,12 +59,15 @@ fn narrowed(raw: InputCode, bits: Option<u32>) -> Result<InputCode, Failure> {
 
 impl Data {
     /// Reads all files.
-    pub(super) fn read<C: Compute>(compute: &C, args: &args::Tune, float: &FloatNetwork) -> Result<Self, Failure> {
-        let raw = args.input.code();
+    pub(super) fn read<C: Compute>(compute: &C, args: &args::Tune, model: &FloatModel) -> Result<Self, Failure> {
+        let float = &model.network;
+        let width = float.layers.first().map_or(1, |l| l.columns.max(1));
+        let found = input::read_reals(&files::read_foreign(&args.calibrate)?, &files::name(&args.calibrate), width)?;
+        let (raw, _) = input_code(model, &args.coding, Some(&found))?;
         let code = narrowed(raw, args.input_bits)?;
-        let reader = Reader { compute, float, raw, code };
-        let (inputs, labels) = reader.files(&args.calibrate, args.labels.as_deref())?;
-        let width = reader.width();
+        let reader = Reader { compute, float, width, raw, code };
+        let inputs = reader.reals(&args.calibrate, found)?;
+        let labels = reader.labels(args.labels.as_deref(), &args.calibrate, &inputs)?;
         let count = inputs.len() / width;
         let least = LEAST_INPUTS * KEPT_FROM / (KEPT_FROM - 1) + 1;
         if count < least {
@@ -77,15 +83,16 @@ impl Data {
             let labels = labels.as_ref().map(|l| chosen.map(|n| l[n]).collect());
             (values, labels)
         };
-        let (fit, _): (Vec<i32>, Option<Vec<u8>>) = part(false);
+        let (reals, _): (Vec<f32>, Option<Vec<u8>>) = part(false);
         let (held, labels) = part(true);
-        let raw_fit = Samples::decode(&raw, fit);
-        let coded = raw_fit.reals.iter().map(|v| code.encode(*v)).collect();
-        let fit = Samples { integers: coded, ..raw_fit.clone() };
+        let raw_fit = Samples::encode(&raw, reals.clone());
+        let fit = Samples::encode(&code, reals);
         let held = reader.judge(held, labels);
         let evaluate = match &args.evaluate {
             Some(path) => {
-                let (inputs, labels) = reader.files(path, args.evaluate_labels.as_deref())?;
+                let found = input::read_reals(&files::read_foreign(path)?, &files::name(path), width)?;
+                let inputs = reader.reals(path, found)?;
+                let labels = reader.labels(args.evaluate_labels.as_deref(), path, &inputs)?;
                 Some(reader.judge(inputs, labels))
             }
             None => None,
@@ -97,46 +104,56 @@ impl Data {
 struct Reader<'a, C> {
     compute: &'a C,
     float: &'a FloatNetwork,
+    width: usize,
     raw: InputCode,
     code: InputCode,
 }
 
 impl<C: Compute> Reader<'_, C> {
-    fn width(&self) -> usize {
-        self.float.layers.first().map_or(1, |l| l.columns.max(1))
+    /// Real inputs: those of the file, or what its integers stand for.
+    fn reals(&self, path: &Path, found: Reals) -> Result<Vec<f32>, Failure> {
+        let Clamp { min, max } = self.raw.range;
+        if !found.integers {
+            return Ok(found.values);
+        }
+        match found.values.iter().position(|v| !self.raw.range.contains(*v as i32)) {
+            Some(i) => Err(Failure::usage(format!(
+                "{}: input {}, value {} is {}, expected {min}..={max}; see --input-range",
+                files::name(path),
+                i / self.width,
+                i % self.width,
+                found.values[i]
+            ))),
+            None => Ok(found.values.iter().map(|v| self.raw.decode(*v as i32)).collect()),
+        }
     }
 
-    /// Inputs, and labels that belong to them.
-    fn files(&self, inputs: &Path, labels: Option<&Path>) -> Result<(Vec<i32>, Option<Vec<u8>>), Failure> {
-        let name = files::name(inputs);
-        let values = input::read_inputs(&files::read_foreign(inputs)?, &name, self.width(), self.raw.range)?;
-        let Some(path) = labels else { return Ok((values, None)) };
-        let label_file = files::name(path);
-        let labels = input::labels(&files::read_foreign(path)?, &label_file)?;
-        let count = values.len() / self.width();
-        if labels.len() != count {
-            return Err(Failure::usage(format!(
-                "{label_file}: {} labels, expected {count}, one for each input of {name}",
-                labels.len()
-            )));
+    /// One label for each input.
+    fn labels(&self, path: Option<&Path>, inputs: &Path, values: &[f32]) -> Result<Option<Vec<u8>>, Failure> {
+        let Some(path) = path else { return Ok(None) };
+        let name = files::name(path);
+        let labels = input::labels(&files::read_foreign(path)?, &name)?;
+        let (found, count) = (labels.len(), values.len() / self.width);
+        if found != count {
+            let inputs = files::name(inputs);
+            return Err(Failure::usage(format!("{name}: {found} labels, expected {count}, one for each input of {inputs}")));
         }
         let classes = self.float.layers.last().map_or(0, |l| l.rows);
         match labels.iter().position(|l| usize::from(*l) >= classes) {
             Some(n) => Err(Failure::usage(format!(
-                "{label_file}: label {n} is {}, expected a class of the network, 0 to {}",
+                "{name}: label {n} is {}, expected a class of the network, 0 to {}",
                 labels[n],
                 classes.saturating_sub(1)
             ))),
-            None => Ok((values, Some(labels))),
+            None => Ok(Some(labels)),
         }
     }
 
-    fn judge(&self, raw: Vec<i32>, labels: Option<Vec<u8>>) -> Judged {
-        let Samples { reals, integers: raw, .. } = Samples::decode(&self.raw, raw);
+    fn judge(&self, reals: Vec<f32>, labels: Option<Vec<u8>>) -> Judged {
         let said = float_classes(self.compute, self.float, &reals);
         let expected = labels.map_or_else(|| said.clone(), |l| l.into_iter().map(usize::from).collect());
         let float = accuracy(&said, &expected);
-        let coded = reals.iter().map(|v| self.code.encode(*v)).collect();
-        Judged { raw, coded, expected, float }
+        let integers = |code: InputCode| reals.iter().map(|v| code.encode(*v)).collect();
+        Judged { raw: integers(self.raw), coded: integers(self.code), expected, float }
     }
 }

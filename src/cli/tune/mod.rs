@@ -5,6 +5,7 @@ mod data;
 mod table;
 
 use super::files::{self, Access, Target};
+use super::foreign::{self, Foreign};
 use super::output::Output;
 use super::{Failure, OnDevice, args, commit, estimate};
 use crate::compute::Compute;
@@ -82,11 +83,16 @@ impl OnDevice for Tune<'_> {
         let read: Vec<&Path> = read.flatten().map(PathBuf::as_path).collect();
         let written: Vec<&Path> = std::iter::once(&args.output).chain(&args.write_inputs).map(PathBuf::as_path).collect();
         files::distinct(&written, &read)?;
-        let float = commit::read_float(&args.model)?;
-        let data = Data::read(&compute, args, &float)?;
-        let calibration = Calibration::new(&compute, &float, &data.code, &data.fit, args.max_width)?;
+        let Foreign::Float(model) = foreign::read(&args.model)? else {
+            let name = files::name(&args.model);
+            let what = "is an integer network already, expected float weights; use zktern import";
+            return Err(Failure::usage(format!("{name}: {what}")));
+        };
+        let float = &model.network;
+        let data = Data::read(&compute, args, &model)?;
+        let calibration = Calibration::new(&compute, float, &data.code, &data.fit, args.max_width)?;
         let units = estimate::measure_best(UNIT_RUNS);
-        let trials = Trials { compute: &compute, float: &float, data: &data, units, batch: args.count };
+        let trials = Trials { compute: &compute, float, data: &data, units, batch: args.count };
         let mut all = tried(&trials, &calibration, &choices, out)?;
 
         let points: Vec<search::Point> = all.iter().skip(1).map(Candidate::point).collect();
@@ -112,8 +118,7 @@ impl OnDevice for Tune<'_> {
         let mut targets = vec![Target { path: &args.output, bytes: &network, access: Access::Public }];
         targets.extend(inputs.iter().map(|(path, bytes)| Target { path, bytes, access: Access::Public }));
         files::write_all(&targets)?;
-        let table =
-            table::Table { args, float: &float, data: &data, all: &all, front: &front, chosen, wanted, steps: &steps };
+        let table = table::Table { args, float, data: &data, all: &all, front: &front, chosen, wanted, steps: &steps };
         table.print(out);
         if all[chosen].accuracy < wanted {
             out.warn(format!(

@@ -1,6 +1,6 @@
 //! What quantisation did: the values after every layer, and reports.
 
-use super::super::float::FloatLayer;
+use super::super::float::{self, FloatLayer};
 use super::super::{Clamp, Requantise, ranges};
 use super::ternarise::{self, Ternarised};
 use super::{bound, requantise};
@@ -151,9 +151,7 @@ pub(super) fn compare(last: &Front, scale: f64, random: bool) -> Agreement {
     let width = last.bounds.len().max(1);
     let (mut same_class, mut sum, mut max_error) = (0, 0.0, 0.0f64);
     for (a, z) in last.reals.chunks_exact(width).zip(last.integers.chunks_exact(width)) {
-        let best = a.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let class = a.iter().position(|v| *v == best).unwrap_or(0);
-        same_class += usize::from(class == crate::model::infer::argmax(z));
+        same_class += usize::from(float::argmax(a) == crate::model::infer::argmax(z));
         for (a, z) in a.iter().zip(z) {
             let difference = f64::from(*z).mul_add(-scale, f64::from(*a)).abs();
             sum += difference;

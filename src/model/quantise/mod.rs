@@ -128,6 +128,19 @@ pub struct Quantised {
 /// # Errors
 /// One sentence: weights that must not be changed, settings that do not fit, or a network that cannot be proved.
 pub fn quantise(float: &FloatNetwork, settings: &Settings, samples: &Samples) -> Result<Quantised, QuantiseError> {
+    quantise_with(float, settings, samples, &mut |_| {})
+}
+
+/// The same; `done` is told how many layers are done.
+///
+/// # Errors
+/// As [`quantise`].
+pub fn quantise_with(
+    float: &FloatNetwork,
+    settings: &Settings,
+    samples: &Samples,
+    done: &mut dyn FnMut(usize),
+) -> Result<Quantised, QuantiseError> {
     let mut front = start(float, settings, samples)?;
     let count = float.layers.len();
     let (mut layers, mut reports, mut logit_scale) = (Vec::with_capacity(count), Vec::with_capacity(count), 1.0);
@@ -167,6 +180,7 @@ pub fn quantise(float: &FloatNetwork, settings: &Settings, samples: &Samples) ->
         reports.push(report);
         logit_scale = next.scales.first().copied().unwrap_or(1.0);
         front = next;
+        done(b + 1);
     }
     let network = Network { name: float.name.clone(), input: settings.input.range, layers };
     super::Architecture::of(&network, 1)?;

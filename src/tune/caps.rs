@@ -35,7 +35,7 @@ impl Caps {
         let both = cap.unwrap_or(2 * columns).min(2 * columns);
         let each = if range.min < 0 { both } else { both.div_ceil(2) };
         let largest = i64::from(range.max.max(-range.min)).max(1) * each.min(columns) as i64;
-        let wanted = largest + largest / ROOM + 1;
+        let wanted = largest + largest / ROOM;
         let bits = (1..MAX_BITS).find(|k| wanted < 1 << k).unwrap_or(MAX_BITS);
         Self { plus: each.min(columns), minus: each.min(columns), both: both.min(columns), bits }
     }
@@ -93,6 +93,7 @@ mod tests {
     #[test]
     fn sixty_four_non_zeros_of_four_bit_inputs_fit_a_table_of_1024_entries() {
         assert_eq!(Caps::new(Some(64), 784, Clamp { min: 0, max: 15 }).bits + 1, 10);
+        assert_eq!(Caps::new(Some(32), 784, Clamp { min: 0, max: 15 }).bits + 1, 9);
         assert_eq!(Caps::new(None, 10, Clamp { min: 0, max: 255 }), Caps { plus: 10, minus: 10, both: 10, bits: 12 });
     }
 

@@ -20,18 +20,21 @@ pub fn front(points: &[Point]) -> Vec<bool> {
     points.iter().enumerate().map(alone).collect()
 }
 
-/// The cheapest point with an accuracy of at least `wanted`, of equally cheap ones the most accurate; where there is none, the
-/// most accurate, of those the cheapest. `None` for no points.
+/// Relative difference of costs that counts as none: estimates are not better than that.
+const SAME_COST: f64 = 0.02;
+
+/// Of the points with an accuracy of at least `wanted`, the most accurate among the cheapest (those within [`SAME_COST`] of the
+/// least cost); where no point is that accurate, the most accurate of all. Of equals the cheaper, then the first. `None` for no
+/// points.
 #[must_use]
 pub fn choose(points: &[Point], wanted: f64) -> Option<usize> {
-    // Of equal points the first: `min_by` keeps it.
-    let by = |order: fn(&Point, &Point) -> std::cmp::Ordering, least: f64| {
-        let fit = points.iter().enumerate().filter(|(_, p)| p.accuracy >= least);
-        fit.min_by(|a, b| order(a.1, b.1)).map(|(n, _)| n)
-    };
-    let cheapest = |a: &Point, b: &Point| a.cost.total_cmp(&b.cost).then(b.accuracy.total_cmp(&a.accuracy));
-    let most_accurate = |a: &Point, b: &Point| b.accuracy.total_cmp(&a.accuracy).then(a.cost.total_cmp(&b.cost));
-    by(cheapest, wanted).or_else(|| by(most_accurate, f64::NEG_INFINITY))
+    let good = || points.iter().filter(|p| p.accuracy >= wanted);
+    let least = good().map(|p| p.cost).fold(f64::INFINITY, f64::min);
+    let fits = |p: &Point| p.accuracy >= wanted && p.cost <= least * (1.0 + SAME_COST);
+    let any = good().next().is_none();
+    let candidates = points.iter().enumerate().filter(|(_, p)| any || fits(p));
+    let order = |a: &Point, b: &Point| b.accuracy.total_cmp(&a.accuracy).then(a.cost.total_cmp(&b.cost));
+    candidates.min_by(|a, b| order(a.1, b.1)).map(|(n, _)| n)
 }
 
 #[cfg(test)]
@@ -57,5 +60,13 @@ mod tests {
         assert_eq!(choose(&all, 0.0), Some(3));
         assert_eq!(choose(&all, 0.999), Some(4));
         assert_eq!(choose(&[], 0.5), None);
+    }
+
+    #[test]
+    fn a_little_cost_is_paid_for_accuracy() {
+        let all = points(&[(1.0, 0.97), (1.01, 0.98), (1.05, 0.99), (0.5, 0.9)]);
+        assert_eq!(choose(&all, 0.96), Some(1));
+        assert_eq!(choose(&all, 0.985), Some(2));
+        assert_eq!(choose(&all, 0.9), Some(3));
     }
 }

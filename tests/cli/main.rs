@@ -8,6 +8,7 @@ mod interruption;
 mod outputs;
 mod results;
 mod statements;
+mod tune;
 
 use serde_json::Value;
 use std::fs;

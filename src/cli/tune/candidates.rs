@@ -84,9 +84,8 @@ impl<C: Compute + Clone> Trials<'_, C> {
 
     /// The network as it is imported without tuning.
     pub(super) fn untuned(&self) -> Result<Candidate, Failure> {
-        let selection = Selection { rule: Rule::Twn, row_cap: None, density: None };
         let few = few(&self.data.raw_fit, self.float);
-        let network = rounded(self.float, &few, self.data.raw, selection, args::ACTIVATION_BITS)?;
+        let network = rounded(self.float, &few, self.data.raw, Rule::Twn, args::ACTIVATION_BITS)?;
         self.candidate(network, None)
     }
 
@@ -96,7 +95,8 @@ impl<C: Compute + Clone> Trials<'_, C> {
         self.candidate(network, Some(*choice))
     }
 
-    /// How right networks with a choice's caps and bits are that are made by rounding every weight for itself.
+    /// How right networks are that are made by rounding every weight for itself, with a choice's activation bits but any number
+    /// of non-zeros: what caps alone would leave is of no use.
     pub(super) fn steps(&self, choice: &Choice) -> Result<Vec<(&'static str, f64)>, Failure> {
         let few = few(&self.data.fit, self.float);
         let equalised = equalise(self.float);
@@ -110,8 +110,7 @@ impl<C: Compute + Clone> Trials<'_, C> {
         let held = &self.data.held;
         let made = self.compute.map(steps.len(), |n| {
             let (name, float, rule) = &steps[n];
-            let selection = Selection { rule: *rule, row_cap: choice.row_cap, density: None };
-            let network = rounded(float, &few, self.data.code, selection, choice.activation_bits)?;
+            let network = rounded(float, &few, self.data.code, *rule, choice.activation_bits)?;
             Ok((*name, accuracy(&classes(self.compute, &network, &held.coded), &held.expected)))
         });
         made.into_iter().collect()
@@ -160,19 +159,16 @@ fn few(samples: &Samples, float: &FloatNetwork) -> Samples {
     out
 }
 
-/// A network by rounding every weight for itself; nothing is asked of the logits, for which there is no table.
+/// A network by rounding every weight for itself.
 fn rounded(
     float: &FloatNetwork,
     samples: &Samples,
     input: InputCode,
-    selection: Selection,
+    rule: Rule,
     activation_bits: u32,
 ) -> Result<Network, Failure> {
-    let hidden = LayerSettings { selection, bias: Bias::Corrected, activation_bits };
-    let mut layers = vec![hidden; float.layers.len()];
-    if let Some(last) = layers.last_mut() {
-        last.selection = Selection { row_cap: None, density: None, ..selection };
-    }
-    let settings = Settings { input, weights: Weights::Ternarise, layers };
+    let selection = Selection { rule, row_cap: None, density: None };
+    let each = LayerSettings { selection, bias: Bias::Corrected, activation_bits };
+    let settings = Settings { input, weights: Weights::Ternarise, layers: vec![each; float.layers.len()] };
     Ok(quantise(float, &settings, samples)?.network)
 }

@@ -85,3 +85,36 @@ fn external(folder: &Path, place: External<'_>) -> Result<Vec<u8>, String> {
     file.take(place.length).read_to_end(&mut bytes).map_err(cannot)?;
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn external_data_stays_in_the_models_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("model");
+        std::fs::create_dir_all(folder.join("data")).unwrap();
+        std::fs::write(outer.path().join("secret"), [9; 16]).unwrap();
+        std::fs::write(folder.join("data/w.bin"), (0..16).collect::<Vec<u8>>()).unwrap();
+        let read = |location: &str, offset, length| external(&folder, External { location, offset, length });
+        assert_eq!(read("data/w.bin", 4, 8).unwrap(), [4, 5, 6, 7, 8, 9, 10, 11]);
+        assert_eq!(read("./data/w.bin", 0, 16).unwrap().len(), 16);
+        let refused = |location: &str, offset, length, part: &str| {
+            let text = read(location, offset, length).unwrap_err();
+            assert!(text.contains(part), "{text} | {part}");
+        };
+        refused("data/w.bin", 8, 9, "is 9 bytes from byte 8 of data/w.bin, which has 16 bytes");
+        refused("data/w.bin", u64::MAX, 9, "which has 16 bytes");
+        refused("missing.bin", 0, 1, "lies in missing.bin, which cannot be read");
+        let absolute = outer.path().join("secret");
+        for location in ["../secret", "data/../../secret", "", absolute.to_str().unwrap()] {
+            refused(location, 0, 1, "expected a file in the model's folder");
+        }
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(outer.path().join("secret"), folder.join("link")).unwrap();
+            refused("link", 0, 1, "expected a file in the model's folder");
+        }
+    }
+}

@@ -4,6 +4,7 @@
 
 mod bench;
 mod files;
+mod import;
 mod interruption;
 mod outputs;
 mod results;

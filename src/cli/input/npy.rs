@@ -35,12 +35,14 @@ pub(super) fn reals(bytes: &[u8], target: &Target<'_>) -> Result<Option<Vec<f32>
         return Ok(None);
     }
     target.batch(NAME, &array.shape)?;
-    let real = |(i, bytes): (usize, &[u8])| match array.number(bytes) {
-        Number::Float(v) if (v as f32).is_finite() => Ok(v as f32),
-        other => {
-            let (input, value) = (i / target.width, i % target.width);
-            Err(target.format(NAME, format!("input {input}, value {value} is {other:?}, expected a finite number")))
-        }
+    let real = |(i, bytes): (usize, &[u8])| {
+        let value = match array.number(bytes) {
+            Number::Float(v) => v as f32,
+            Number::Integer(v) => v as f32,
+        };
+        let (input, position) = (i / target.width, i % target.width);
+        let wrong = || target.format(NAME, format!("input {input}, value {position} is {value}, expected a finite number"));
+        value.is_finite().then_some(value).ok_or_else(wrong)
     };
     array.data.chunks_exact(array.item).enumerate().map(real).collect::<Result<_, _>>().map(Some)
 }

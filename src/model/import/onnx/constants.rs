@@ -19,6 +19,8 @@ pub(super) struct Constants<'a, 'f> {
     initialisers: HashMap<&'a str, &'f Tensor<'a>>,
     /// Constant nodes by the name of their output.
     nodes: HashMap<&'a str, &'f Node<'a>>,
+    /// All nodes by the name of their first output.
+    producers: HashMap<&'a str, &'f Node<'a>>,
     external: &'f ReadExternal<'f>,
     /// How many values may still be read: constants that are read over and over must not take for ever.
     left: Cell<usize>,
@@ -38,11 +40,17 @@ impl<'a, 'f> Constants<'a, 'f> {
             }
         }
         // Weights are read once; scales and the like may be shared by many nodes. External data is not known here.
-        Self { initialisers, nodes, external, left: Cell::new(1 << 34) }
+        let producers = graph.nodes.iter().filter_map(|n| Some((*n.outputs.first()?, n))).collect();
+        Self { initialisers, nodes, producers, external, left: Cell::new(1 << 34) }
     }
 
     pub(super) fn contains(&self, name: &str) -> bool {
         self.initialisers.contains_key(name) || self.nodes.contains_key(name)
+    }
+
+    /// The node of a kind that computes input `k` of another.
+    pub(super) fn producer(&self, node: &Node<'a>, k: usize, op: &str) -> Option<&'f Node<'a>> {
+        self.producers.get(node.input(k)?).copied().filter(|n| n.op == op)
     }
 
     /// A constant with finite values.

@@ -10,6 +10,7 @@
 //! | `BatchNormalization`; `Add`, `Sub`, `Mul`, `Div` with a constant | folded into the linear layer before or after them |
 //! | `QuantizeLinear`, `DequantizeLinear` in pairs | weights: computed; values: rounding to a grid |
 //! | `Flatten`, `Reshape` to `[batch, features]`, `Identity`, `Dropout`, `Cast` to floats | nothing |
+//! | `Shape`, `Gather`, `Unsqueeze`, `Concat` that say `[x.size(0), features]` | nothing |
 //! | `Constant`, and `Identity`, `Cast`, `Transpose`, `Reshape` of constants | constants |
 //!
 //! Everything else is refused with the node's name: convolutions, pooling, branches, softmax. Operator sets [`OPSETS`].
@@ -146,10 +147,11 @@ fn walk<'a>(graph: &Graph<'a>, external: &ReadExternal<'_>, opset: i64) -> Outco
     Err("its nodes form a cycle".to_owned())
 }
 
-/// The nodes that take each value.
+/// The nodes that take each value. Shape is none of them: it takes no values, and where its result matters the node that takes
+/// that looks at it.
 fn consumers<'f, 'a>(graph: &'f Graph<'a>) -> HashMap<&'a str, Vec<&'f Node<'a>>> {
     let mut out: HashMap<&str, Vec<&Node<'_>>> = HashMap::new();
-    for node in &graph.nodes {
+    for node in graph.nodes.iter().filter(|n| n.op != "Shape") {
         for input in node.inputs.iter().filter(|i| !i.is_empty()) {
             out.entry(input).or_default().push(node);
         }

@@ -181,7 +181,10 @@ impl<'a> Step<'_, 'a, '_> {
     fn reshape(&self, chain: &mut Chain) -> Outcome<()> {
         let shape = match self.node.integers("shape") {
             Some(list) => list.iter().map(|v| *v as f32).collect(),
-            None => self.constant(1)?.1.values,
+            None => match self.batch_and_features()? {
+                Some(features) => vec![0.0, features],
+                None => self.constant(1)?.1.values,
+            },
         };
         let width = chain.width() as f32;
         match *shape.as_slice() {
@@ -191,6 +194,23 @@ impl<'a> Step<'_, 'a, '_> {
                 Ok(())
             }
             _ => Err(format!("makes shape {shape:?}, expected [batch, {width}]")),
+        }
+    }
+
+    /// A shape that the graph computes, as exporters write `x.view(x.size(0), features)`: Concat of
+    /// Unsqueeze(Gather(Shape(..), 0)), which is the batch, and a constant. `None` for other shapes.
+    fn batch_and_features(&self) -> Outcome<Option<f32>> {
+        let Some(concat) = self.constants.producer(self.node, 1, "Concat").filter(|c| c.inputs.len() == 2) else {
+            return Ok(None);
+        };
+        let gather = self.constants.producer(concat, 0, "Unsqueeze").and_then(|u| self.constants.producer(u, 0, "Gather"));
+        let index = gather.filter(|g| self.constants.producer(g, 0, "Shape").is_some()).and_then(|g| g.input(1));
+        match (index, concat.input(1)) {
+            (Some(index), Some(features)) if self.constants.contains(index) && self.constants.contains(features) => {
+                let features = self.constants.scalar(features)?;
+                Ok(Some(features).filter(|_| self.constants.scalar(index) == Ok(0.0)))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -213,30 +233,40 @@ impl<'a> Step<'_, 'a, '_> {
     /// The grid of a QuantizeLinear, whose DequantizeLinear comes next.
     pub(super) fn grid(&self, next: &Node<'a>) -> Outcome<Grid> {
         let at = |what: String| format!("{} {what}", node_name(self.node));
-        let read = |node: &Node<'a>| -> Outcome<(f32, f32, Option<(i32, i32)>)> {
-            let scale = self.constants.scalar(node.input(1).ok_or_else(|| at("has no scale".to_owned()))?)?;
-            let Some(zero) = node.input(2) else { return Ok((scale, 0.0, Some((0, 255)))) };
-            let zero = self.constants.get(zero)?;
-            match zero.values.as_slice() {
-                [value] => Ok((scale, *value, zero.element.range())),
-                values => Err(at(format!("has {} zero points, expected one", values.len()))),
-            }
-        };
-        let (found, again) = (read(self.node)?, read(next)?);
-        if found != again {
+        let code = self.code(self.node).map_err(at)?;
+        if code != self.code(next).map_err(at)? {
             return Err(at("is not followed by a DequantizeLinear with the same scale and zero point".to_owned()));
         }
-        let (scale, zero, Some((min, max))) = found else {
+        let Some((min, max)) = code.range else {
             return Err(at("quantises to another type than 8 or 16-bit integers".to_owned()));
         };
-        // Other types without a zero point, and saturation, came with later versions.
+        // Other types without a zero point came with later versions.
         if self.node.integer("output_dtype", 0) != 0 && self.node.input(2).is_none() {
             return Err(at("gives its type as output_dtype, expected a zero point of that type".to_owned()));
         }
-        if !(scale > 0.0 && scale.is_finite()) {
-            return Err(at(format!("has the scale {scale}, expected a number above 0")));
+        if !(code.scale > 0.0 && code.scale.is_finite()) {
+            return Err(at(format!("has the scale {}, expected a number above 0", code.scale)));
         }
-        let zero = zero as i32;
-        Ok(Grid { scale, min: (min - zero).min(0), max: (max - zero).max(0) })
+        let zero = code.zero as i32;
+        Ok(Grid { scale: code.scale, min: (min - zero).min(0), max: (max - zero).max(0) })
     }
+
+    /// Scale, zero point and integers of a QuantizeLinear or DequantizeLinear.
+    fn code(&self, node: &Node<'a>) -> Outcome<Code> {
+        let scale = self.constants.scalar(node.input(1).ok_or("has no scale")?)?;
+        let Some(zero) = node.input(2) else { return Ok(Code { scale, zero: 0.0, range: Some((0, 255)) }) };
+        let zero = self.constants.get(zero)?;
+        match zero.values.as_slice() {
+            [value] => Ok(Code { scale, zero: *value, range: zero.element.range() }),
+            values => Err(format!("has {} zero points, expected one", values.len())),
+        }
+    }
+}
+
+/// How values are written as integers.
+#[derive(PartialEq)]
+struct Code {
+    scale: f32,
+    zero: f32,
+    range: Option<(i32, i32)>,
 }

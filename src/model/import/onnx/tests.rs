@@ -224,6 +224,21 @@ fn shapes_are_flattened() {
         let text = image(&reshaped, &[integers(shape)]).refusal();
         assert!(text.contains("node 0 Reshape \"my_f\" makes shape") && text.contains("expected [batch, 2]"), "{text}");
     }
+    // As exporters write x.view(x.size(0), -1), and not x.view(x.size(1), -1).
+    let view = |index: i64| {
+        let number = |name: &str, v: i64| [head(name, 7, &[1]), bytes(7, write::varint(v.cast_unsigned()))].concat();
+        let nodes = [
+            node("Shape", &["x"], "s", &[]),
+            node("Gather", &["s", "index"], "g", &[]),
+            node("Unsqueeze", &["g", "zero"], "u", &[]),
+            node("Concat", &["u", "rest"], "c", &[]),
+            node("Reshape", &["x", "c"], "f", &[]),
+            gemm("f", "y"),
+        ];
+        image(&nodes, &[number("index", index), number("zero", 0), number("rest", -1)])
+    };
+    assert_eq!(view(0).read().logits(&[1.0, -1.0]), [9.0, 19.0]);
+    assert!(view(1).refusal().contains("node 4 Reshape \"my_f\": tensor \"c\" is missing"), "{}", view(1).refusal());
     // One value for each channel of an image.
     let nodes = [node("Sub", &["x", "c"], "p", &[]), node("Flatten", &["p"], "f", &[]), gemm("f", "y")];
     let case = image(&nodes, &[tensor("c", &[2, 1, 1], &[1.0, -1.0])]);
@@ -346,6 +361,8 @@ fn unsupported_nodes_are_named() {
     assert!(first.contains("node 0 Relu \"my_h\" is an activation, but no linear layer"), "{first}");
 }
 
+type Change<'a> = &'a dyn Fn(&mut Case);
+
 #[test]
 fn unusable_graphs_are_refused() {
     let good = || Case::new(&[2], &[gemm("x", "a"), node("Relu", &["a"], "h", &[]), gemm("h", "y")], &constants());
@@ -355,7 +372,7 @@ fn unusable_graphs_are_refused() {
         change(&mut case);
         case.refusal()
     };
-    let cases: [(&dyn Fn(&mut Case), &str); 15] = [
+    let cases: [(Change<'_>, &str); 15] = [
         (&|c| c.opset = 6, "operator set 6, expected 7 to 28; convert it"),
         (&|c| c.opset = 99, "operator set 99, expected 7 to 28; export it"),
         (&|c| c.inputs.clear(), "it has no input, expected one"),

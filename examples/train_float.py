@@ -7,7 +7,7 @@ The result is an ordinary network, trained without any thought of integers:
     logits = W y + b
 
 `zktern tune` turns it into a ternary integer network that is cheap to prove;
-see README.md in this folder for the commands.
+see tuning.md in this folder for the commands and what they gave.
 
 Data
 ----

@@ -40,7 +40,7 @@ impl Choice {
     pub fn check(&self) -> Result<(), TuneError> {
         let wrong = |what: String| Err(TuneError::Settings(what));
         if let Some(k) = self.row_cap.filter(|k| *k == 0) {
-            return wrong(format!("{k} non-zeros a row, expected at least 1"));
+            return wrong(format!("a row cap of {k}, expected at least 1 non-zero a row"));
         }
         if !(1..=16).contains(&self.activation_bits) {
             return wrong(format!("{} activation bits, expected 1 to 16", self.activation_bits));
@@ -235,7 +235,13 @@ fn check(float: &FloatNetwork) -> Result<(), TuneError> {
         };
         return Err(TuneError::Activation { layer, name: l.name.clone(), found });
     }
-    Ok(())
+    match float.layers.last() {
+        Some(l) if l.activation != Activation::None || l.grid.is_some() => Err(TuneError::Settings(format!(
+            "the last layer ({}) ends with an activation, expected logits as they are; remove its activation",
+            l.name
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// The plain rounding of a row: signs of the largest entries above the threshold of ternary weight networks, at most `cap`.

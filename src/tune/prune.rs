@@ -55,7 +55,7 @@ fn variances(batch: &[f32], width: usize) -> Vec<f64> {
 }
 
 /// The neurons of every hidden layer that are kept when none may have more than `width`, in order; `activations` are those of
-/// the calibration data.
+/// the calibration data, layer by layer.
 #[must_use]
 pub fn neurons(network: &FloatNetwork, activations: &[Vec<f32>], width: usize) -> Vec<Vec<usize>> {
     let keep = |(b, a): (usize, &Vec<f32>)| {
@@ -68,7 +68,7 @@ pub fn neurons(network: &FloatNetwork, activations: &[Vec<f32>], width: usize) -
         order.sort_unstable();
         order
     };
-    activations.iter().enumerate().map(keep).collect()
+    activations.iter().take(network.layers.len().saturating_sub(1)).enumerate().map(keep).collect()
 }
 
 /// The network with the given neurons of every hidden layer only.

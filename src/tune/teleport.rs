@@ -36,7 +36,8 @@ impl Energies {
         let trace = network.forward(inputs);
         let widths = network.widths();
         let mut before = vec![mean_squares(&network.take(inputs), widths[0])];
-        before.extend(trace.activations.iter().zip(&widths[1..]).map(|(a, w)| mean_squares(a, *w)));
+        let hidden = trace.activations.iter().zip(&widths[1..]).take(network.layers.len().saturating_sub(1));
+        before.extend(hidden.map(|(a, w)| mean_squares(a, *w)));
         Self { inputs: before, sums: trace.sums.iter().zip(&widths[1..]).map(|(a, w)| mean_squares(a, *w)).collect() }
     }
 }

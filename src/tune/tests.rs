@@ -124,6 +124,9 @@ fn what_cannot_be_tuned_is_refused_with_a_sentence() {
     let mut linear = float.clone();
     linear.layers[0].activation = Activation::None;
     assert!(refused(&linear, &samples).contains("layer 0 (layer0) is followed by no activation, expected ReLU"));
+    let mut activated = float.clone();
+    activated.layers[1].activation = Activation::Relu;
+    assert!(refused(&activated, &samples).contains("the last layer (layer1) ends with an activation"));
     let constant = Samples::decode(&code, vec![0; 40 * 100]);
     assert!(refused(&float, &constant).contains("do not differ"));
     assert!(refused(&float, &inputs(&code, 40, 3)).contains("3 calibration input(s), expected at least 16"));

@@ -11,7 +11,7 @@
 mod book;
 mod html;
 mod matvec;
-mod memory;
+pub(super) mod memory;
 mod mlp;
 mod opening;
 mod stages;

@@ -7,8 +7,9 @@ mod table;
 use super::files::{self, Access, Target};
 use super::foreign::{self, Foreign};
 use super::output::Output;
-use super::{Failure, OnDevice, args, commit, estimate};
+use super::{Failure, OnDevice, args, bench::memory, commit, estimate};
 use crate::compute::Compute;
+use crate::model::float::FloatNetwork;
 use crate::protocol::plan::MAX_BATCH;
 use crate::tune::{Calibration, Choice, search};
 use candidates::{Candidate, Trials};
@@ -90,6 +91,7 @@ impl OnDevice for Tune<'_> {
         };
         let float = &model.network;
         let data = Data::read(&compute, args, &model)?;
+        memory::require(bytes(float, &data), "tuning on these inputs", "calibrate on fewer of them")?;
         let calibration = Calibration::new(&compute, float, &data.code, &data.fit, args.max_width)?;
         let units = estimate::measure_best(UNIT_RUNS);
         let trials = Trials { compute: &compute, float, data: &data, units, batch: args.count };
@@ -131,6 +133,14 @@ impl OnDevice for Tune<'_> {
         inputs.iter().for_each(|(path, _)| out.line(format!("wrote      {}", files::name(path))));
         Ok(())
     }
+}
+
+/// Memory of a search: every layer's values as floats, integers and centred floats, and the moments of two layers.
+fn bytes(float: &FloatNetwork, data: &Data) -> f64 {
+    let widths = float.widths();
+    let widest = widths.iter().copied().max().unwrap_or(0) as f64;
+    let count = (data.fit.integers.len() / widths.first().map_or(1, |w| (*w).max(1))) as f64;
+    count * (8.0 * widths.iter().sum::<usize>() as f64 + 24.0 * widest) + 48.0 * widest * widest
 }
 
 /// The untuned network, and one for every choice.

@@ -116,7 +116,7 @@ fn a_trained_network_is_searched_and_its_choice_proved() {
     assert!(float > 0.9, "the float network learnt too little: {float}");
     assert!((found["wanted"].as_f64().unwrap() - (float - 0.03)).abs() < 1e-9);
     let all = found["networks"].as_array().unwrap();
-    assert_eq!(all.len(), 31, "the untuned one, and 3 caps by 5 bits by 2 densities");
+    assert_eq!(all.len(), 33, "the untuned one, and 4 caps by 4 bits by 2 densities");
     let chosen: Vec<_> = all.iter().filter(|n| n["chosen"] == true).collect();
     let [chosen] = chosen[..] else { panic!("one choice: {found:#}") };
     let (cost, accuracy) = (|n: &serde_json::Value| n["estimate_s"].as_f64().unwrap(), "accuracy");

@@ -17,9 +17,9 @@ use data::Data;
 use std::path::{Path, PathBuf};
 
 /// Caps that are tried where none is given.
-const ROW_CAPS: [usize; 3] = [32, 64, 128];
+const ROW_CAPS: [usize; 4] = [32, 64, 128, 256];
 /// Activation bits that are tried where none are given.
-const ACTIVATION_BITS: [u32; 5] = [2, 3, 4, 6, 8];
+const ACTIVATION_BITS: [u32; 4] = [2, 3, 4, 8];
 /// Densities that are tried where none is given; the first is none.
 const DENSITIES: [Option<f64>; 2] = [None, Some(1.0 / 16.0)];
 /// Measurements of unit costs, of which the smallest count.

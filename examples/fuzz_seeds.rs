@@ -42,6 +42,10 @@ fn main() -> std::io::Result<()> {
     write("input", "grey.png", &image(png::ColorType::Grayscale, &[0, 1, 2, 3, 4, 255]))?;
     write("input", "colour.png", &image(png::ColorType::Rgb, &[8; 18]))?;
     write("safetensors", "small.safetensors", &network())?;
+    for name in ["0.onnx", "1.onnx", "24.onnx"] {
+        write("onnx", name, &fs::read(root.join("tests/fixtures/onnx").join(name))?)?;
+    }
+    write("onnx", "float.safetensors", &float_network())?;
     // Changes of words: kind, position, other position.
     write("words", "swap", &[1, 0, 0, 1, 0])?;
     write("words", "copy", &[0, 3, 0, 9, 0, 2, 20, 0, 5, 0])?;
@@ -70,5 +74,19 @@ fn network() -> Vec<u8> {
     let mut out = (header.len() as u64).to_le_bytes().to_vec();
     out.extend_from_slice(header.as_bytes());
     out.extend_from_slice(&[1, 0, 255, 0, 1, 1, 255, 1, 5, 0, 0, 0]);
+    out
+}
+
+fn float_network() -> Vec<u8> {
+    let description = concat!(
+        r#"{\"format\":2,\"name\":\"t\",\"input\":{\"scale\":0.5,\"offset\":-1,\"min\":0,\"max\":3},"#,
+        r#"\"layers\":[{\"activation\":\"relu\"},{\"activation\":{\"clip\":[-1,1]}}]}"#
+    );
+    let header = format!(
+        r#"{{"__metadata__":{{"zktern":"{description}"}},"layer0.weight":{{"dtype":"F32","shape":[2,1],"data_offsets":[0,8]}},"layer1.weight":{{"dtype":"F16","shape":[1,2],"data_offsets":[8,12]}}}}"#
+    );
+    let mut out = (header.len() as u64).to_le_bytes().to_vec();
+    out.extend_from_slice(header.as_bytes());
+    out.extend_from_slice(&[0, 0, 128, 63, 0, 0, 0, 192, 0, 60, 0, 192]);
     out
 }

@@ -40,7 +40,11 @@ pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Foreign, Failure> {
     let name = files::name(path);
     if is_onnx(bytes, path) {
         let folder = files::folder(path);
-        let model = import::onnx(bytes, &name, &|place| external(folder, place))?;
+        let mut model = import::onnx(bytes, &name, &|place| external(folder, place))?;
+        // Graphs are called what the exporter calls all of them.
+        if let Some(stem) = path.file_stem().and_then(|s| s.to_str()) {
+            stem.clone_into(&mut model.network.name);
+        }
         let producer = if model.producer.is_empty() { String::new() } else { format!(", by {}", model.producer) };
         return Ok(Foreign::Float(FloatModel {
             code: model.network.input.map(InputCode::from),

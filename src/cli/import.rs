@@ -8,7 +8,6 @@ use super::output::{Output, human, peak_rss, seconds, size};
 use super::{Failure, args};
 use crate::model::architecture::MAX_VALUE;
 use crate::model::float::{FloatNetwork, InputCode};
-use crate::model::infer::argmax;
 use crate::model::quantise::{self, Bias, LayerSettings, Quantised, Samples, Selection, Settings, Weights};
 use crate::model::{Architecture, Clamp, Network};
 use crate::protocol::{Plan, key};
@@ -78,13 +77,13 @@ fn float(model: &FloatModel, args: &args::Import, out: &Output, start: Instant) 
     let named = |e: quantise::QuantiseError| Failure::usage(format!("{}: {e}", files::name(&args.model)));
     let made = quantise::quantise_with(network, &settings, &samples, &mut |b| bar.step(b)).map_err(named)?;
     drop(bar);
+    let plans = plans(&made.network, args.count)?;
     let bytes = made.network.to_bytes();
     let written = args.write_inputs.as_ref().map(|path| (path, super::input::to_npy(&samples.integers, width)));
     let mut targets = vec![Target { path: &args.output, bytes: &bytes, access: Access::Public }];
     targets.extend(written.iter().map(|(path, bytes)| Target { path, bytes, access: Access::Public }));
     files::write_all(&targets)?;
-    let plans = plans(&made.network, args.count)?;
-    let accuracy = labels.map(|l| accuracy(network, &made, &samples, &l));
+    let accuracy = labels.map(|l| accuracy(&made, &l));
     let report = Report { model, made: &made, code, why, plans: &plans, accuracy };
     report.print(args, out);
     out.line(format!("wrote      {} ({}) in {}", files::name(&args.output), size(bytes.len()), human(start.elapsed())));
@@ -231,11 +230,9 @@ fn labels(args: &args::Import, inputs: usize) -> Result<Option<Vec<u8>>, Failure
 }
 
 /// How many samples the float and the integer network classify as their labels say.
-fn accuracy(float: &FloatNetwork, made: &Quantised, samples: &Samples, labels: &[u8]) -> (usize, usize) {
-    let outputs = float.widths().last().copied().unwrap_or(1).max(1);
-    let (a, z) = (float.logits(&samples.reals), made.network.logits(&samples.integers));
-    let float =
-        a.chunks_exact(outputs).zip(labels).filter(|(a, l)| crate::model::float::argmax(a) == usize::from(**l)).count();
-    let integer = z.chunks_exact(outputs).zip(labels).filter(|(z, l)| argmax(z) == usize::from(**l)).count();
-    (float, integer)
+fn accuracy(made: &Quantised, labels: &[u8]) -> (usize, usize) {
+    let right = |of: fn(&(usize, usize)) -> usize| {
+        made.classes.iter().zip(labels).filter(|(c, label)| of(c) == usize::from(**label)).count()
+    };
+    (right(|c| c.0), right(|c| c.1))
 }

@@ -25,13 +25,20 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The activation of a sum.
+    /// The activation of a sum, in floats of 32 or 64 bits.
     #[must_use]
-    pub fn apply(self, a: f32) -> f32 {
-        match self {
-            Self::None => a,
-            Self::Relu => a.max(0.0),
-            Self::Clip { min, max } => a.max(min).min(max),
+    pub fn apply<T: Copy + PartialOrd + From<f32>>(self, a: T) -> T {
+        let (low, high) = match self {
+            Self::None => return a,
+            Self::Relu => (0.0, f32::INFINITY),
+            Self::Clip { min, max } => (min, max),
+        };
+        if a > T::from(high) {
+            T::from(high)
+        } else if a > T::from(low) {
+            a
+        } else {
+            T::from(low)
         }
     }
 }

@@ -33,7 +33,7 @@ fn an_onnx_model_becomes_a_proof() {
     for key in ["model", "nnz", "parameters", "logit_scale", "import_s", "peak_rss_bytes"] {
         assert!(!report[key].is_null(), "{key}: {report}");
     }
-    assert_eq!(report["layers"].as_array().unwrap().len(), 3);
+    assert_eq!((&report["model"], report["layers"].as_array().unwrap().len()), (&json!("net"), 3));
     assert_eq!(
         report["proofs"].as_array().unwrap().iter().map(|p| p["inputs"].as_u64().unwrap()).collect::<Vec<_>>(),
         [1, 4]
@@ -147,7 +147,8 @@ fn unusable_models_and_data_are_refused() {
     put(at, "labels.npy", npy("|u1", "(3,)", &[0, 1, 2]));
     let before = names(at);
     let base = ["import", "net.onnx", "--ternarize", "-o", "a.tern"];
-    let cases: [(&[&str], &str); 17] = [
+    let cases: [(&[&str], &str); 18] = [
+        (&["--count", "0"], "0 inputs"),
         (&["import", "cut.onnx", "-o", "a.tern"], "cut.onnx: cut off"),
         (&["import", "text.onnx", "-o", "a.tern"], "text.onnx: "),
         (&["import", "empty.onnx", "-o", "a.tern"], "empty.onnx: it names no operator set"),

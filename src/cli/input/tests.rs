@@ -102,6 +102,19 @@ fn shapes() {
 }
 
 #[test]
+fn real_inputs() {
+    let reals = |bytes: &[u8]| read_reals(bytes, "in", 2);
+    let halves: Vec<u8> = [0.5f32, -1.5, 2.0, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    assert_eq!(reals(&npy("<f4", "(2, 2)", &halves)), Ok(Reals { values: vec![0.5, -1.5, 2.0, 3.0], integers: false }));
+    let double: Vec<u8> = [0.1f64, 1e300].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let text = reals(&npy("<f8", "(2,)", &double)).unwrap_err().to_string();
+    assert_eq!(text, "in: .npy: input 0, value 1 is inf, expected a finite number");
+    assert_eq!(reals(&npy("|i1", "(2,)", &[255, 7])), Ok(Reals { values: vec![-1.0, 7.0], integers: true }));
+    assert_eq!(reals(b"[[1, 2], [3, 4]]"), Ok(Reals { values: vec![1.0, 2.0, 3.0, 4.0], integers: true }));
+    assert!(reals(&npy("<f4", "(4,)", &halves)).unwrap_err().to_string().contains("shape [4], expected [2]"));
+}
+
+#[test]
 fn npy_headers() {
     let dict = "{'descr': '|u1', 'fortran_order': False, 'shape': (2,)}";
     for version in 1..=3 {

@@ -1,7 +1,7 @@
 //! What quantisation did: the values after every layer, and reports.
 
 use super::super::float::{self, FloatLayer};
-use super::super::{Clamp, Requantise, ranges};
+use super::super::{Clamp, Requantise, infer, ranges};
 use super::ternarise::{self, Ternarised};
 use super::{bound, requantise};
 
@@ -139,26 +139,28 @@ pub(super) fn advance(
     let scales: Vec<f64> = ternary.scales.iter().map(|s| s * (1u64 << r.shift) as f64).collect();
     let differences = z.iter().zip(&y).zip(reals.iter().zip(&sums)).enumerate().map(|(k, ((z, y), (h, a)))| {
         let i = k % layer.rows;
-        let real = f64::from(layer.activation.apply((f64::from(*z) * ternary.scales[i]) as f32));
+        let real = layer.activation.apply(f64::from(*z) * ternary.scales[i]);
         f64::from(*y).mul_add(-scales[i], real).abs() + f64::from((h - layer.activation.apply(*a)).abs())
     });
     let bounds = bound::activations(&bounds, differences);
     Front { reals, integers: y, scales, bounds, range: r.clamp }
 }
 
-/// The logits of both networks.
-pub(super) fn compare(last: &Front, scale: f64, random: bool) -> Agreement {
+/// The logits of both networks, and their classes.
+pub(super) fn compare(last: &Front, scale: f64, random: bool) -> (Agreement, Vec<(usize, usize)>) {
     let width = last.bounds.len().max(1);
-    let (mut same_class, mut sum, mut max_error) = (0, 0.0, 0.0f64);
+    let (mut sum, mut max_error) = (0.0, 0.0f64);
+    let mut classes = Vec::with_capacity(last.integers.len() / width);
     for (a, z) in last.reals.chunks_exact(width).zip(last.integers.chunks_exact(width)) {
-        same_class += usize::from(float::argmax(a) == crate::model::infer::argmax(z));
+        classes.push((float::argmax(a), infer::argmax(z)));
         for (a, z) in a.iter().zip(z) {
             let difference = f64::from(*z).mul_add(-scale, f64::from(*a)).abs();
             sum += difference;
             max_error = max_error.max(difference);
         }
     }
+    let same_class = classes.iter().filter(|(float, integer)| float == integer).count();
     let bound = last.bounds.iter().copied().fold(0.0, f64::max);
     let mean_error = sum / last.integers.len().max(1) as f64;
-    Agreement { samples: last.integers.len() / width, random, same_class, mean_error, max_error, bound }
+    (Agreement { samples: classes.len(), random, same_class, mean_error, max_error, bound }, classes)
 }

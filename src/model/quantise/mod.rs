@@ -121,6 +121,8 @@ pub struct Quantised {
     pub layers: Vec<LayerReport>,
     /// How well it does.
     pub agreement: Agreement,
+    /// The class of every sample (the first of the largest logits): in the float network, and in the integer one.
+    pub classes: Vec<(usize, usize)>,
 }
 
 /// Quantises a float network on samples of its inputs.
@@ -159,6 +161,10 @@ pub fn quantise_with(
         let mut bound = ranges::bound(b, &integer, front.range).map_err(|e| wide(e, b, layer, &integer, front.range))?;
         let mut z = requantise::accumulators(&integer, &front.integers);
         let sums = layer.sums(&front.reals);
+        if let Some(bad) = sums.iter().find(|v| !v.is_finite()) {
+            let what = format!("layer {b} ({}) has the sum {bad} on the samples, expected finite numbers", layer.name);
+            return Err(QuantiseError::Settings(what));
+        }
         if chosen.bias == Bias::Corrected && !ternary.exact {
             correct(&mut integer.bias, &mut z, &sums, &ternary.scales);
             bound = ranges::bound(b, &integer, front.range).map_err(|e| wide(e, b, layer, &integer, front.range))?;
@@ -184,8 +190,8 @@ pub fn quantise_with(
     }
     let network = Network { name: float.name.clone(), input: settings.input.range, layers };
     super::Architecture::of(&network, 1)?;
-    let agreement = compare(&front, logit_scale, samples.random);
-    Ok(Quantised { network, logit_scale, layers: reports, agreement })
+    let (agreement, classes) = compare(&front, logit_scale, samples.random);
+    Ok(Quantised { network, logit_scale, layers: reports, agreement, classes })
 }
 
 /// Checks shapes, settings and samples.
@@ -218,6 +224,9 @@ fn start(float: &FloatNetwork, settings: &Settings, samples: &Samples) -> Result
         }
         if layer.bias.len() != layer.rows {
             return Err(ModelError::Bias { layer: b, found: layer.bias.len(), expected: layer.rows }.into());
+        }
+        if let Some(bad) = layer.weights.iter().chain(&layer.bias).find(|v| !v.is_finite()) {
+            return wrong(format!("layer {b} ({}) has the weight {bad}, expected finite numbers", layer.name));
         }
         if let Some(d) = s.selection.density.filter(|d| !(*d > 0.0 && *d <= 1.0)) {
             return wrong(format!("layer {b} is to have density {d}, expected above 0, at most 1"));

@@ -74,7 +74,7 @@ impl Sums<'_> {
         let mut sum = 0.0;
         for z in self.values.chunks_exact(rows).step_by(step) {
             for (z, scale) in z.iter().zip(self.scales) {
-                let real = f64::from(activation.apply((f64::from(*z) * scale) as f32));
+                let real = activation.apply(f64::from(*z) * scale);
                 let y = r.clamp.apply(requantise(i64::from(*z), r.shift)) << r.shift;
                 let difference = (y as f64).mul_add(-scale, real);
                 sum += difference * difference;

@@ -9,6 +9,9 @@ use super::super::super::float::{Activation, FloatLayer, Grid};
 use super::tensor::Array;
 use super::wire::Outcome;
 
+/// Most normalisations of a path; networks have one or two for each layer.
+const MAX_AFFINE: usize = 8 * MAX_LAYERS;
+
 /// What the path has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -35,12 +38,14 @@ pub(super) struct Chain {
     pub(super) layers: Vec<FloatLayer>,
     stage: Stage,
     pending: Option<Affine>,
+    /// Normalisations so far: each costs as much as the layer is wide.
+    affine: usize,
 }
 
 impl Chain {
     /// Starts at an input whose values have these dimensions.
     pub(super) const fn new(dims: Vec<usize>) -> Self {
-        Self { dims, input: None, layers: Vec::new(), stage: Stage::Values, pending: None }
+        Self { dims, input: None, layers: Vec::new(), stage: Stage::Values, pending: None, affine: 0 }
     }
 
     /// Values of one input.
@@ -127,6 +132,10 @@ impl Chain {
         if gain.iter().chain(&offset).any(|v| !v.is_finite()) {
             return Err("scales or moves values by an infinite number".to_owned());
         }
+        self.affine += 1;
+        if self.affine > MAX_AFFINE {
+            return Err(format!("is normalisation {}, expected at most {MAX_AFFINE}", self.affine));
+        }
         if let Some(layer) = self.sums() {
             for (i, (g, o)) in gain.iter().zip(&offset).enumerate() {
                 layer.weights[i * layer.columns..(i + 1) * layer.columns].iter_mut().for_each(|w| *w *= g);
@@ -189,9 +198,11 @@ impl Chain {
         let place = match self.layers.last_mut() {
             Some(layer) => {
                 // Nothing negative is left on such a grid.
-                if grid.min >= 0 && layer.activation == Activation::None {
-                    layer.activation = Activation::Relu;
-                }
+                layer.activation = match layer.activation {
+                    Activation::None if grid.min >= 0 => Activation::Relu,
+                    Activation::Clip { min, max } if grid.min >= 0 => Activation::Clip { min: min.max(0.0), max },
+                    other => other,
+                };
                 &mut layer.grid
             }
             None => &mut self.input,

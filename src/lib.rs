@@ -38,3 +38,5 @@ pub mod model;
 pub mod protocol;
 pub mod sumcheck;
 pub mod transcript;
+#[cfg(feature = "prover")]
+pub mod tune;

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 450;
 
 /// Every layer with the layers that its code may name. `compute` is named for the trait and its types only
 /// ([`no_layer_chooses_a_backend`]), `protocol` by its stages for errors only ([`stages_take_only_errors_from_the_protocol`]).
-const LAYERS: [(&str, &[&str]); 11] = [
+const LAYERS: [(&str, &[&str]); 12] = [
     ("algebra", &[]),
     ("model", &["transcript"]),
     ("compute", &["algebra", "model", "commit"]),
@@ -22,7 +22,11 @@ const LAYERS: [(&str, &[&str]); 11] = [
     ("linear", &["algebra", "commit", "compute", "protocol", "sumcheck", "transcript"]),
     ("gkr", &["algebra", "compute", "protocol", "sumcheck", "transcript"]),
     ("protocol", &["algebra", "commit", "compute", "linear", "lookup", "model", "sumcheck", "transcript"]),
-    ("cli", &["algebra", "commit", "compute", "gkr", "linear", "lookup", "model", "protocol", "sumcheck", "transcript"]),
+    ("tune", &["compute", "model"]),
+    (
+        "cli",
+        &["algebra", "commit", "compute", "gkr", "linear", "lookup", "model", "protocol", "sumcheck", "transcript", "tune"],
+    ),
 ];
 
 /// What a layer below `protocol` takes from it: the names of failures, and nothing that knows the statement.

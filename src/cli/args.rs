@@ -42,6 +42,8 @@ pub(super) enum Command {
     Demo(Demo),
     /// A network from an ONNX or safetensors file
     Import(Import),
+    /// A trained float network as the ternary one whose proofs are cheapest within a loss of accuracy
+    Tune(Tune),
     /// Commit to a network: a public verifying key and a prover's secret
     Commit(Commit),
     /// Prove what a network outputs for an input
@@ -88,7 +90,7 @@ pub(super) struct Import {
     #[arg(long, alias = "ternarise")]
     pub(super) ternarize: bool,
     /// Bits of hidden activations, 4 to 8
-    #[arg(long, default_value_t = 8, value_name = "A", value_parser = clap::value_parser!(u32).range(4..=8))]
+    #[arg(long, default_value_t = ACTIVATION_BITS, value_name = "A", value_parser = clap::value_parser!(u32).range(4..=8))]
     pub(super) activation_bits: u32,
     /// Which weights are kept: above 0.7 of their row's mean (twn) or half of their matrix's (absmean)
     #[arg(long, value_enum, default_value = "twn")]
@@ -99,15 +101,8 @@ pub(super) struct Import {
     /// Fraction of the weights of each layer that are kept, instead of the rule's threshold: 1/4 or 0.25
     #[arg(long, value_name = "D")]
     pub(super) density: Option<String>,
-    /// Smallest and largest integer input
-    #[arg(long, value_name = "MIN,MAX", allow_hyphen_values = true)]
-    pub(super) input_range: Option<String>,
-    /// Real value of one step of the integer inputs: real = S * integer + O
-    #[arg(long, value_name = "S")]
-    pub(super) input_scale: Option<f64>,
-    /// Real value of the integer input 0
-    #[arg(long, value_name = "O", default_value_t = 0.0, allow_hyphen_values = true)]
-    pub(super) input_offset: f64,
+    #[command(flatten)]
+    pub(super) coding: InputCoding,
     /// The inputs of --calibrate (or the random ones) as integers to write, ready for prove
     #[arg(long, value_name = "X.npy")]
     pub(super) write_inputs: Option<PathBuf>,
@@ -129,6 +124,73 @@ impl From<RuleName> for Rule {
             RuleName::Absmean => Self::Absmean,
         }
     }
+}
+
+/// What the integers that a proof is about stand for.
+#[derive(ClapArgs, Clone, Debug)]
+pub(super) struct InputCoding {
+    /// Smallest and largest integer input
+    #[arg(long, value_name = "MIN,MAX", allow_hyphen_values = true)]
+    pub(super) input_range: Option<String>,
+    /// Real value of one step of the integer inputs: real = S * integer + O
+    #[arg(long, value_name = "S")]
+    pub(super) input_scale: Option<f64>,
+    /// Real value of the integer input 0
+    #[arg(long, value_name = "O", default_value_t = 0.0, allow_hyphen_values = true)]
+    pub(super) input_offset: f64,
+}
+
+/// Activation bits of an import that does not say otherwise.
+pub(super) const ACTIVATION_BITS: u32 = 8;
+
+#[derive(ClapArgs, Debug)]
+pub(super) struct Tune {
+    /// .onnx, or .safetensors with float weights and zktern metadata: linear layers with ReLU between them
+    pub(super) model: PathBuf,
+    /// The network to write
+    #[arg(short, long, value_name = "NET.tern")]
+    pub(super) output: PathBuf,
+    /// Typical inputs, a few thousand (floats are real inputs, integers coded ones): five in six fit networks, the others choose
+    #[arg(long, value_name = "X.npy")]
+    pub(super) calibrate: PathBuf,
+    /// Their classes (default: what the float network says)
+    #[arg(long, value_name = "Y.npy")]
+    pub(super) labels: Option<PathBuf>,
+    /// Inputs that decide nothing, for the table
+    #[arg(long, value_name = "X.npy")]
+    pub(super) evaluate: Option<PathBuf>,
+    /// Their classes (default: what the float network says)
+    #[arg(long, value_name = "Y.npy")]
+    pub(super) evaluate_labels: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) coding: InputCoding,
+    /// Round inputs to so many bits; proofs are then about the rounded ones
+    #[arg(long, value_name = "N")]
+    pub(super) input_bits: Option<u32>,
+    /// The evaluation inputs as the network takes them, to write
+    #[arg(long, value_name = "X.npy")]
+    pub(super) write_inputs: Option<PathBuf>,
+    /// Most non-zeros of a row (default: searched)
+    #[arg(long, value_name = "K")]
+    pub(super) row_cap: Option<usize>,
+    /// Bits of the activations (default: searched)
+    #[arg(long, value_name = "A")]
+    pub(super) activation_bits: Option<u32>,
+    /// Most non-zeros of every hidden layer, as a fraction: 1/16 or 0.1 (default: searched)
+    #[arg(long, value_name = "D")]
+    pub(super) density: Option<String>,
+    /// Keep at most so many neurons of every hidden layer (default: all)
+    #[arg(long, value_name = "N")]
+    pub(super) max_width: Option<usize>,
+    /// Points of accuracy that may be lost
+    #[arg(long, default_value_t = 1.0, value_name = "P")]
+    pub(super) max_loss: f64,
+    /// Inputs in one proof
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub(super) count: usize,
+    /// Proofs that are made with every network of the front, for their times (0: estimates only)
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    pub(super) proofs: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -65,7 +65,7 @@ fn float(model: &FloatModel, args: &args::Import, out: &Output, start: Instant) 
     let widths = network.widths();
     let width = widths.first().copied().unwrap_or(0);
     let data = args.calibrate.as_deref().map(|path| calibration(path, &widths)).transpose()?;
-    let (code, why) = input_code(model, args, data.as_ref())?;
+    let (code, why) = input_code(model, &args.coding, data.as_ref())?;
     let samples = match data {
         Some(data) if data.integers => Samples::decode(&code, integers(args, &data, code.range, width)?),
         Some(data) => Samples::encode(&code, data.values),
@@ -131,7 +131,11 @@ fn integers(args: &args::Import, data: &Reals, range: Clamp, width: usize) -> Re
 }
 
 /// How real inputs become integers, and why so.
-fn input_code(model: &FloatModel, args: &args::Import, data: Option<&Reals>) -> Result<(InputCode, &'static str), Failure> {
+pub(super) fn input_code(
+    model: &FloatModel,
+    args: &args::InputCoding,
+    data: Option<&Reals>,
+) -> Result<(InputCode, &'static str), Failure> {
     let range = args.input_range.as_deref().map(input_range).transpose()?;
     if let Some(scale) = args.input_scale.filter(|s| !(*s > 0.0 && s.is_finite())) {
         return Err(Failure::usage(format!("--input-scale {scale}: expected a number above 0")));

@@ -24,6 +24,7 @@ mod memory;
 mod output;
 mod prove;
 mod ranks;
+mod tune;
 mod verify;
 
 #[cfg(feature = "gpu")]
@@ -70,6 +71,8 @@ usage_errors!(
     crate::model::codec::FileError,
     crate::model::ranges::ModelError,
     crate::model::import::ImportError,
+    crate::model::quantise::QuantiseError,
+    crate::tune::TuneError,
     input::InputError,
     InstanceError
 );
@@ -194,11 +197,13 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Random(_) => ranks::Job::refuse("random")?,
         Command::Aggregate(_) => ranks::Job::refuse("aggregate")?,
         Command::Bench(_) => ranks::Job::refuse("bench")?,
+        Command::Tune(_) => ranks::Job::refuse("tune")?,
         _ => {}
     }
     match &args.command {
         Command::Demo(a) => on_device(common, 0, demo::Demo { args: a, out }),
         Command::Import(a) => import::run(a, out),
+        Command::Tune(a) => on_device(common, 0, tune::Tune { args: a, out }),
         Command::Commit(a) => on_device(common, 0, commit::Commit { args: a, out }),
         Command::Prove(a) => ranks::prove(a, common, out),
         Command::Aggregate(a) => on_device(common, 0, aggregate::Run { args: a, out }),

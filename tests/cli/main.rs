@@ -13,6 +13,7 @@ mod outputs;
 mod ranks;
 mod results;
 mod statements;
+mod tune;
 
 use serde_json::Value;
 use std::fs;

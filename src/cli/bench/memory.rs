@@ -5,7 +5,7 @@ use super::super::output::{peak_rss, size};
 use super::Failure;
 
 /// Refuses what does not fit, with its estimate and the way out.
-pub(super) fn require(bytes: f64, what: &str, instead: &str) -> Result<(), Failure> {
+pub(in crate::cli) fn require(bytes: f64, what: &str, instead: &str) -> Result<(), Failure> {
     match available() {
         Some(free) if bytes > free as f64 => Err(Failure::machine(format!(
             "{what} needs about {} of memory, {} are available; {instead}",

@@ -13,7 +13,7 @@ mod aggregate;
 mod book;
 mod html;
 mod matvec;
-mod memory;
+pub(super) mod memory;
 mod mlp;
 mod opening;
 mod stages;

@@ -4,10 +4,11 @@ use super::super::estimate::{self, Units, Work};
 use super::super::{Failure, args, output::Bar};
 use super::data::{Data, Judged};
 use crate::compute::Compute;
-use crate::lookup::Table;
+use crate::lookup::{Table, layers::Holding};
 use crate::model::float::{FloatNetwork, InputCode};
 use crate::model::quantise::{Bias, LayerSettings, Rule, Samples, Selection, Settings, Weights, quantise};
 use crate::model::{Architecture, Network};
+use crate::protocol::memory::Memory;
 use crate::protocol::{NoProgress, Plan, Session, Stage, key};
 use crate::tune::compensate::Row;
 use crate::tune::search::Point;
@@ -75,7 +76,9 @@ impl<C: Compute + Clone> Trials<'_, C> {
         let arch = Architecture::of(&network, key::best_row_width(&network, key::Profile::Balanced))?;
         let plan = Plan::new(&arch, self.batch, false)?;
         let work = Work::new(&plan, arch.row_width, network.non_zeros(), estimate::committed(&plan, &arch));
-        let (cost, memory) = (work.seconds(&self.units), estimate::host_bytes(&plan, &arch, network.non_zeros()));
+        let memory =
+            Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads: rayon::current_num_threads() };
+        let (cost, memory) = (work.seconds(&self.units), memory.bytes(self.batch, self.batch, Holding::ALL)? as f64);
         let new = Candidate { choice, network, plan, cost, memory, accuracy: 0.0, evaluated: None, measured: None };
         let held = &self.data.held;
         let accuracy = accuracy(&classes(self.compute, &new.network, new.inputs(held)), &held.expected);

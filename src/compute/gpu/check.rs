@@ -227,13 +227,15 @@ fn commitments(gpu: &Gpu) -> Result<bool> {
     let m = matrix(20, 150, 0.4, 27);
     let more = elements(60, 28);
     let g = generators.rows();
-    // A generator twice, and its opposite: equal and opposite points meet in the buckets.
-    let repeated: Vec<Point> = [g, g, &g.iter().map(|p| -*p).collect::<Vec<_>>()].concat();
-    let row: Vec<Fr> = [elements(70, 29), elements(140, 29)].concat();
-    let dense = |compute: &dyn Fn(&[Point], &[Fr], Fr) -> Result<Point>| {
-        Ok([compute(g, &row[..70], blinds[0])?, compute(&repeated, &row, blinds[4])?])
-    };
-    Ok(dense(&|g, row, blind| gpu.commit_dense(g, row, blind))? == dense(&|g, row, blind| Cpu.commit_dense(g, row, blind))?
+    Ok(dense_rows(gpu, g)? == dense_rows(&Cpu, g)?
         && gpu.commit_rows(g, &rows, &blinds)? == Cpu.commit_rows(g, &rows, &blinds)?
         && gpu.commit_matrix(g, &m, &more)? == Cpu.commit_matrix(g, &m, &more)?)
+}
+
+/// Full-width rows: of generators, and of generators twice with their opposites, where equal and opposite points meet.
+fn dense_rows<C: Compute>(compute: &C, g: &[Point]) -> Result<[Point; 2]> {
+    let repeated = [g, g, &g.iter().map(|p| -*p).collect::<Vec<_>>()].concat();
+    let (row, more) = (elements(g.len(), 29), elements(2 * g.len(), 29));
+    let blind = Fr::from(3u64);
+    Ok([compute.commit_dense(g, &row, blind)?, compute.commit_dense(&repeated, &[row, more].concat(), blind)?])
 }

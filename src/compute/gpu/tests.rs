@@ -363,8 +363,7 @@ fn wrong_results_are_caught_and_the_cpu_proves() {
         (wrong_sign, always),
         (garbage, always),
     ] {
-        let options =
-            Options { sabotage: Some(sabotage), thresholds: Some(thresholds), ..options(Arithmetic::Native) };
+        let options = Options { sabotage: Some(sabotage), thresholds: Some(thresholds), ..options(Arithmetic::Native) };
         let Some(gpu) = open(options) else { return };
         assert!(prove(gpu.clone()) == *by_cpu());
         assert!(!gpu.give_up_device(), "it was given up");

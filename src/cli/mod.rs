@@ -183,7 +183,8 @@ fn run(args: &Args, out: &Output) -> Result<(), Failure> {
         Command::Demo(a) => on_device(common, demo::Demo { args: a, out }),
         Command::Import(a) => commit::import(a, out),
         Command::Commit(a) => on_device(common, commit::Commit { args: a, out }),
-        Command::Prove(a) => on_device(common, prove::Prove { args: a, out }),
+        // On one of the pool's own threads: work is handed over without waking another, and memory that it gives back is reused.
+        Command::Prove(a) => rayon::join(|| on_device(common, prove::Prove { args: a, out }), || ()).0,
         Command::Verify(a) => verify::run(a, out),
         Command::Inspect(a) => inspect::run(a, out),
         Command::Estimate(a) => estimate::run(a, out),

@@ -7,8 +7,8 @@ use crate::protocol::{Progress, Stage, StageTimes, VerifyingKey};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Map, Value, json};
 use std::borrow::Cow;
-use std::cell::OnceCell;
 use std::io::{self, Write};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// Where output goes.
@@ -16,12 +16,12 @@ pub(super) struct Output {
     json: bool,
     quiet: bool,
     /// Why standard output took no more; from then on nothing is written there.
-    lost: OnceCell<io::Error>,
+    lost: OnceLock<io::Error>,
 }
 
 impl Output {
     pub(super) const fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet, lost: OnceCell::new() }
+        Self { json, quiet, lost: OnceLock::new() }
     }
 
     fn put(&self, text: impl std::fmt::Display) {

@@ -11,7 +11,7 @@ use crate::model::{Architecture, Network};
 use crate::protocol::memory::Memory;
 use crate::protocol::prove::fresh_entropy;
 use crate::protocol::{Made, Secret, Session, Stage, StageTimes};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -36,88 +36,72 @@ pub(super) struct Prove<'a> {
 impl OnDevice for Prove<'_> {
     fn run<C: Compute + Clone>(self, compute: C) -> Result<(), Failure> {
         let Self { args, out } = self;
-        let path = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
+        let secret = args.secret.clone().unwrap_or_else(|| args.network.with_extension("key"));
         let sources = files::input_files(&args.inputs)?;
-        let read: Vec<&Path> = [&args.network, &path].into_iter().chain(&sources).map(PathBuf::as_path).collect();
+        let read: Vec<&Path> = [&args.network, &secret].into_iter().chain(&sources).map(PathBuf::as_path).collect();
         files::distinct(&[&args.output], &read)?;
-        let network = files::read_network(&args.network)?;
-        if args.secret.is_none() && !path.exists() {
-            return Err(Failure::usage(format!(
-                "{}: no such secret; run `zktern commit {} -o NET.vk --secret {}` first, or give --secret",
-                files::name(&path),
-                files::name(&args.network),
-                files::name(&path)
-            )));
-        }
-        let (secret, key) = Secret::from_bytes(&files::read(&path, Kind::Secret)?, &files::name(&path))?;
         let context = files::context(args.context.as_deref())?;
-        let session = Session::new(compute, network, key, secret)?;
-        let arch = session.key().architecture().clone();
-        let inputs = files::read_all_inputs(&sources, &arch)?;
+        let session = self.session(compute, &secret)?;
+        let arch = session.key().architecture();
+        let inputs = files::read_all_inputs(&sources, arch)?;
         let batch = inputs.len() / arch.inputs(0);
         if batch > 1 && !args.batch {
-            let [source] = &sources[..] else {
-                return Err(Failure::usage(format!("there are {batch} inputs; add --batch to prove them together")));
-            };
-            return Err(Failure::usage(format!(
-                "{}: holds {batch} inputs; add --batch to prove them in one proof",
-                files::name(source)
-            )));
+            let held = if let [file] = &sources[..] { format!("{}: holds", files::name(file)) } else { "there are".into() };
+            return Err(Failure::usage(format!("{held} {batch} inputs; add --batch to prove them together")));
         }
+
         let (non_zeros, threads) = (session.network().non_zeros(), rayon::current_num_threads());
-        let memory = Memory { arch: &arch, non_zeros, private: args.private_input, threads };
+        let memory = Memory { arch, non_zeros, private: args.private_input, threads };
         let budget = Budget::new(args.memory);
         let parts = budget.parts(&memory, batch)?;
         let split = budget.why_split(&memory, batch, &parts);
-        let targets: Vec<PathBuf> =
-            (1..=parts.sizes.len()).map(|n| files::part(&args.output, n, parts.sizes.len())).collect();
+        let count = parts.sizes.len();
+        let targets: Vec<PathBuf> = (1..=count).map(|n| files::part(&args.output, n, count)).collect();
         files::distinct(&targets.iter().map(PathBuf::as_path).collect::<Vec<_>>(), &read)?;
         if let Some(split) = &split {
             out.line(format!("split      {split}"));
         }
+
         let entropy = entropy(args.insecure_seed, "proof", out)?;
         let (_, infer) = timed_inference(session.network(), &inputs);
-        let depth = parts.holding.depth();
-        let session = session.with_holding(parts.holding);
+        let (session, width) = (session.with_holding(parts.holding), inputs.len() / batch.max(1));
         let mut proved = Proved::default();
         let mut rest = inputs.as_slice();
         for (n, (size, path)) in parts.sizes.iter().zip(&targets).enumerate() {
-            let (some, later) = rest.split_at(size * arch.inputs(0));
+            let (some, later) = rest.split_at(size * width);
             rest = later;
-            let what = if split.is_some() { format!("prove {}/{}", n + 1, targets.len()) } else { "prove".into() };
+            let what = if count > 1 { format!("prove {}/{count}", n + 1) } else { "prove".into() };
             let bar = out.bar(Stage::ALL.len(), what);
             let entropy = if n == 0 || args.insecure_seed.is_some() { entropy } else { fresh_entropy()? };
             proved.add(session.prove_and_verify(some, args.private_input, &context, &entropy, &bar)?, path)?;
         }
         // Nothing has its name before everything is proved, verified and on the disk.
-        proved.files.commit()?;
-        out.line(format!("digest     {}", session.key().short_digest()));
-        for (i, z) in proved.logits.chunks(arch.logits()).enumerate().take(20) {
-            out.line(format!("output {i:<3} class {} {z:?}", argmax(z)));
-        }
-        let (prove, verify) = (human(proved.prove), human(proved.verify));
-        out.line(format!("proved     {batch} input(s) in {prove}, verified in {verify}"));
-        proved.documents.iter().zip(&targets).for_each(|(document, path)| {
-            let bytes = document["proof_bytes"].as_u64().unwrap_or_default();
-            out.line(format!("wrote      {} ({})", files::name(path), size(bytes as usize)));
-        });
+        std::mem::take(&mut proved.files).commit()?;
         let mut document = model_keys(session.network(), session.key(), session.compute());
-        document.insert("inputs".into(), json!(batch));
         document.insert("infer_s".into(), json!(seconds(infer)));
-        document.insert("prove_s".into(), json!(seconds(proved.prove)));
-        document.insert("verify_s".into(), json!(seconds(proved.verify)));
-        document.insert("stages".into(), stages(&proved.times));
-        document.insert("proof_bytes".into(), json!(proved.bytes));
-        document.insert("proofs".into(), proved.documents.into());
         document.insert("split".into(), json!(split));
+        let depth = parts.holding.depth();
         document
             .insert("memory".into(), json!({ "budget_bytes": budget.bytes, "at_most_bytes": parts.bytes, "depth": depth }));
         document.insert("gpu_bytes".into(), json!(session.compute().device_bytes().unwrap_or(0)));
-        document.insert("outputs".into(), outputs(&proved.logits, arch.logits()));
-        document.insert("valid".into(), json!(true));
-        document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
-        out.document(&document.into());
+        out.line(format!("digest     {}", session.key().short_digest()));
+        proved.report(session.key().architecture().logits(), document, out);
         Ok(())
+    }
+}
+
+impl Prove<'_> {
+    fn session<C: Compute>(&self, compute: C, secret: &Path) -> Result<Session<C>, Failure> {
+        let network = files::read_network(&self.args.network)?;
+        let name = files::name(secret);
+        if self.args.secret.is_none() && !secret.exists() {
+            return Err(Failure::usage(format!(
+                "{name}: no such secret; run `zktern commit {} -o NET.vk --secret {name}` first, or give --secret",
+                files::name(&self.args.network)
+            )));
+        }
+        let (secret, key) = Secret::from_bytes(&files::read(secret, Kind::Secret)?, &name)?;
+        Ok(Session::new(compute, network, key, secret)?)
     }
 }
 
@@ -149,6 +133,30 @@ impl Proved {
         self.bytes += bytes.len();
         self.logits.extend(proof.logits);
         Ok(())
+    }
+
+    /// Says what was proved, in lines and as the rest of the document.
+    fn report(self, width: usize, mut document: Map<String, Value>, out: &Output) {
+        for (i, z) in self.logits.chunks(width).enumerate().take(20) {
+            out.line(format!("output {i:<3} class {} {z:?}", argmax(z)));
+        }
+        let batch = self.logits.len() / width.max(1);
+        let (prove, verify) = (human(self.prove), human(self.verify));
+        out.line(format!("proved     {batch} input(s) in {prove}, verified in {verify}"));
+        for proof in &self.documents {
+            let (file, bytes) = (proof["file"].as_str(), proof["proof_bytes"].as_u64());
+            out.line(format!("wrote      {} ({})", file.unwrap_or_default(), size(bytes.unwrap_or_default() as usize)));
+        }
+        document.insert("inputs".into(), json!(batch));
+        document.insert("prove_s".into(), json!(seconds(self.prove)));
+        document.insert("verify_s".into(), json!(seconds(self.verify)));
+        document.insert("stages".into(), stages(&self.times));
+        document.insert("proof_bytes".into(), json!(self.bytes));
+        document.insert("proofs".into(), self.documents.into());
+        document.insert("outputs".into(), outputs(&self.logits, width));
+        document.insert("valid".into(), json!(true));
+        document.insert("peak_rss_bytes".into(), json!(super::output::peak_rss()));
+        out.document(&document.into());
     }
 }
 

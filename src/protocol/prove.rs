@@ -17,7 +17,7 @@ use crate::compute::Compute;
 use crate::linear;
 use crate::lookup::layers::{Holding, Layers};
 use crate::lookup::{fraction_tree, tables};
-use crate::model::{Architecture, Network};
+use crate::model::Network;
 use crate::transcript::{Blinds, DIGEST, Stream, Writer, digest};
 use ark_ff::{One, Zero};
 use zeroize::Zeroizing;
@@ -163,10 +163,11 @@ impl<C: Compute> Session<C> {
         clock.begin(Stage::Commit);
         let row_width = self.key.architecture().row_width;
         let mask = Mask::draw(&self.compute, blinds, row_width);
-        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle.
-        let (delta, body) = self.compute.join(
-            || mask.commit(&self.compute, self.generators.rows()),
+        // The mask's multi-scalar multiplication fills the cores that short sumcheck rounds leave idle. The body comes first, so
+        // that it stays on this thread: what it gives back is found again by the next proof.
+        let (body, delta) = self.compute.join(
             || self.body(instance, inputs, trace, lookups, blinds, clock, &prepare),
+            || mask.commit(&self.compute, self.generators.rows()),
         );
         let (delta, (body, digest, bytes)) = (delta?, body?);
         clock.begin(Stage::Opening);
@@ -196,7 +197,7 @@ impl<C: Compute> Session<C> {
         let mut products = Vec::with_capacity(plan.products());
 
         // Stage 1: witness rows.
-        let values = witness_values(plan, arch, inputs, trace, lookups);
+        let values = witness::values(plan, arch, inputs, trace, lookups);
         let rows: Vec<&[i32]> = values.iter().flat_map(|(_, row)| row.chunks(arch.row_width)).collect();
         let first = blinds.reserve(Stream::Row, rows.len());
         let row_blinds = compute.map(rows.len(), |n| blinds.at(Stream::Row, first + n as u64));
@@ -373,31 +374,6 @@ fn resume<C: Compute, T>(
 /// The vector that layer `b` multiplies.
 const fn layer_input(b: usize, layers: usize) -> usize {
     if b == 0 { Vector::Input.index(layers) } else { Vector::Activation(b - 1).index(layers) }
-}
-
-/// The integers of every witness vector, in sending order.
-fn witness_values<'a>(
-    plan: &Plan,
-    arch: &Architecture,
-    inputs: &'a [i32],
-    trace: &'a Trace,
-    lookups: &'a Lookups,
-) -> Vec<(Vector, &'a [i32])> {
-    let mut seen = vec![0; Vector::count(arch.layers(), plan.tables.len())];
-    let mut out = Vec::new();
-    for (vector, width) in plan.witness_vectors(arch) {
-        let beta = &mut seen[vector.index(arch.layers())];
-        let all: &[i32] = match vector {
-            Vector::Input => inputs,
-            Vector::Activation(b) => &trace.activations[b],
-            Vector::Quotient(b) => &trace.quotients[b],
-            Vector::Multiplicity(t) => &lookups.multiplicities[t],
-            Vector::Weights(_) | Vector::Bias(_) => &[],
-        };
-        out.push((vector, &all[*beta * width..][..width]));
-        *beta += 1;
-    }
-    out
 }
 
 /// `α − key` of every table entry, tables end to end, and their inverses.

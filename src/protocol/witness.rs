@@ -1,7 +1,7 @@
 //! What the prover knows: activations, quotients, and which table entry every lookup hits.
 
 use super::errors::{InstanceError, ProveError};
-use super::plan::{Lookup, Mode, Plan};
+use super::plan::{Lookup, Mode, Plan, Vector};
 use crate::compute::Compute;
 use crate::lookup::Table;
 use crate::model::architecture::{half, requantise};
@@ -177,6 +177,32 @@ fn count(plan: &Plan, offsets: &[u32], indices: &[u32]) -> Vec<Vec<i32>> {
     let mut counts = vec![0i32; total];
     indices.iter().for_each(|i| counts[*i as usize] += 1);
     plan.tables.iter().zip(offsets).map(|(t, start)| counts[*start as usize..][..t.len()].to_vec()).collect()
+}
+
+/// The integers of every witness vector, in sending order.
+#[must_use]
+pub fn values<'a>(
+    plan: &Plan,
+    arch: &Architecture,
+    inputs: &'a [i32],
+    trace: &'a Trace,
+    lookups: &'a Lookups,
+) -> Vec<(Vector, &'a [i32])> {
+    let mut seen = vec![0; Vector::count(arch.layers(), plan.tables.len())];
+    let mut out = Vec::new();
+    for (vector, width) in plan.witness_vectors(arch) {
+        let beta = &mut seen[vector.index(arch.layers())];
+        let all: &[i32] = match vector {
+            Vector::Input => inputs,
+            Vector::Activation(b) => &trace.activations[b],
+            Vector::Quotient(b) => &trace.quotients[b],
+            Vector::Multiplicity(t) => &lookups.multiplicities[t],
+            Vector::Weights(_) | Vector::Bias(_) => &[],
+        };
+        out.push((vector, &all[*beta * width..][..width]));
+        *beta += 1;
+    }
+    out
 }
 
 /// Checks that a network is the one that a public description is about.

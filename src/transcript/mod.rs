@@ -79,11 +79,19 @@ impl Transcript {
             return;
         }
         self.begin(label, total);
-        let mut written = 0;
+        // A few bytes at a time would cost more than their hash does.
+        const TOGETHER: usize = 1 << 12;
+        let (mut written, mut buffer) = (0, Vec::with_capacity(TOGETHER));
         for piece in pieces {
-            written += piece.as_ref().len();
-            self.state.update(piece.as_ref());
+            let piece = piece.as_ref();
+            written += piece.len();
+            if buffer.len() + piece.len() > TOGETHER {
+                self.state.update(&buffer);
+                buffer.clear();
+            }
+            buffer.extend_from_slice(piece);
         }
+        self.state.update(&buffer);
         debug_assert_eq!(written, total, "`{label}`: the announced length is what follows");
     }
 

@@ -2,9 +2,11 @@
 
 #![cfg(feature = "cli")]
 
+mod batches;
 mod bench;
 mod files;
 mod interruption;
+mod memory;
 mod outputs;
 mod results;
 mod statements;

@@ -11,6 +11,7 @@ use crate::algebra::eq::SplitEq;
 use crate::commit::Generators;
 use crate::compute::cpu::Cpu;
 use crate::compute::{Compute, ComputeError, Fractions, Summand, Weights};
+use crate::lookup::layers::Holding;
 use crate::model::random::{self, Numbers, Shape};
 use crate::model::{Architecture, Network};
 use crate::protocol::{NoProgress, Proof, Session, key, ternarity};
@@ -236,6 +237,22 @@ fn tables_are_put_together() {
 }
 
 #[test]
+fn parts_are_placed_wherever_they_are() {
+    for (_, gpu) in devices() {
+        let (a, b) = (elements(64, 42), elements(32, 43));
+        let mut expected = Cpu.assemble(256, &[]).unwrap();
+        let wholes = [gpu.assemble(256, &[]).unwrap(), super::host(expected.clone())];
+        Cpu.place(&mut expected, 64, &a).unwrap();
+        Cpu.place(&mut expected, 224, &b).unwrap();
+        for mut whole in wholes {
+            gpu.place(&mut whole, 64, &table(gpu, &a)).unwrap();
+            gpu.place(&mut whole, 224, &super::host(b.clone())).unwrap();
+            assert_eq!(gpu.download(&whole).unwrap(), expected);
+        }
+    }
+}
+
+#[test]
 fn commitments() {
     for (arithmetic, gpu) in devices() {
         let generators = Generators::new(70);
@@ -266,12 +283,16 @@ fn network() -> Network {
 
 /// A ternarity proof and a proof of 65 inputs, everything that fits on the device.
 fn prove<C: Compute>(compute: C) -> (Vec<u8>, Proof) {
+    prove_within(compute, Holding::ALL)
+}
+
+fn prove_within<C: Compute>(compute: C, holding: Holding) -> (Vec<u8>, Proof) {
     let network = network();
     let arch = Architecture::of(&network, 32).unwrap();
     let (key, secret) = key::commit(&compute, &network, &arch, [1; 32], |_| {}).unwrap();
     let ternary = ternarity::prove(&compute, &network, &key, &secret, [3; 32]).unwrap();
     let inputs = random::inputs(&network, 65, 5);
-    let session = Session::new(compute, network, key, secret).unwrap();
+    let session = Session::new(compute, network, key, secret).unwrap().with_holding(holding);
     let made = session.prove_and_verify(&inputs, true, b"gpu", &[2; 32], &NoProgress).unwrap();
     (ternary, made.proof)
 }
@@ -285,6 +306,7 @@ fn by_cpu() -> &'static (Vec<u8>, Proof) {
 fn proofs_are_the_cpus_byte_for_byte() {
     for (arithmetic, gpu) in devices() {
         assert!(prove(gpu.clone()) == *by_cpu(), "{arithmetic:?}");
+        assert!(prove_within(gpu.clone(), Holding::new(3)) == *by_cpu(), "{arithmetic:?}, in pieces");
         assert_eq!(gpu.self_test(), Ok(()), "{arithmetic:?}");
     }
 }

@@ -136,15 +136,13 @@ impl Memory<'_> {
         let mut refused = None;
         let mut last = 0;
         for count in inputs.div_ceil(MAX_PART).max(1)..=inputs.max(1) {
-            let (smaller, larger) = (inputs / count, inputs.div_ceil(count));
-            if larger == last {
+            let largest = inputs.div_ceil(count);
+            if largest == last {
                 continue;
             }
-            last = larger;
+            last = largest;
             for holding in Holding::all() {
-                // Now and then the smaller part takes more: it may have more lookups, of smaller tables.
-                let of = |size| self.bytes(inputs, size, holding);
-                match of(larger).and_then(|bytes| Ok(bytes.max(of(smaller)?))) {
+                match self.split(inputs, count, holding) {
                     Ok(bytes) if budget.is_none_or(|b| bytes <= b) => {
                         return Ok(Parts { sizes: balanced(inputs, count), holding, bytes });
                     }
@@ -159,12 +157,19 @@ impl Memory<'_> {
         }
     }
 
-    /// The smallest budget in which one proof about all inputs is possible.
+    /// Peak of the host's memory in bytes while a command's inputs are proved in so many proofs of equal size.
+    fn split(&self, inputs: usize, count: usize, holding: Holding) -> Result<u64, InstanceError> {
+        // Now and then the smaller part takes more: it may have more lookups, of smaller tables.
+        let of = |size| self.bytes(inputs, size, holding);
+        Ok(of(inputs.div_ceil(count))?.max(of(inputs / count)?))
+    }
+
+    /// The smallest budget in which a command's inputs are proved in so many proofs.
     ///
     /// # Errors
-    /// When there is no such proof.
-    pub fn smallest_for_one(&self, inputs: usize) -> Result<u64, InstanceError> {
-        self.bytes(inputs, inputs, Holding::new(Holding::MAX_DEPTH))
+    /// When there are no such proofs.
+    pub fn smallest(&self, inputs: usize, count: usize) -> Result<u64, InstanceError> {
+        self.split(inputs, count, Holding::new(Holding::MAX_DEPTH))
     }
 }
 
@@ -230,7 +235,7 @@ mod tests {
     fn less_memory_is_met_by_depth_first_and_then_by_parts() {
         let arch = arch();
         let memory = memory(&arch);
-        let smallest = memory.smallest_for_one(1024).unwrap();
+        let smallest = memory.smallest(1024, 1).unwrap();
         let all = memory.bytes(1024, 1024, Holding::ALL).unwrap();
         assert!(smallest < all);
         let mut depths = vec![0];

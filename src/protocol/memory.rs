@@ -245,8 +245,7 @@ mod tests {
             assert!(parts.bytes <= budget && parts.sizes == [1024], "{budget}: {parts:?}");
             depths.push(parts.holding.depth());
         }
-        // Beyond depth 2 the closing is what takes most.
-        assert!(depths.is_sorted() && depths.ends_with(&[2]), "{depths:?}");
+        assert!(depths.is_sorted() && depths.last() > Some(&1), "{depths:?}");
         let parts = memory.parts(1024, Some(smallest - 1)).unwrap();
         assert!(parts.sizes.len() > 1 && parts.bytes < smallest, "{parts:?}");
         assert_eq!(parts.sizes.iter().sum::<usize>(), 1024);

@@ -46,6 +46,23 @@ impl<C: Compute, L: Collective> Cluster<C, L> {
         Ok(large)
     }
 
+    /// This rank's slice of a table of parts that every rank has: the whole is nowhere.
+    fn assemble_slice(&self, len: usize, parts: &[(usize, &Table<C::Table>)]) -> Result<Table<C::Table>> {
+        if self.rank() >= self.slices {
+            return Ok(Table { len, place: Place::Elsewhere });
+        }
+        let mut slice = vec![Fr::default(); len / self.slices];
+        for (at, table) in parts {
+            if let Place::Everywhere(t) = &table.place {
+                let first = (self.rank() + self.slices - at % self.slices) % self.slices;
+                let values = self.told(self.local.download(t))?;
+                let mine = values.iter().skip(first).step_by(self.slices);
+                slice[(at + first) / self.slices..].iter_mut().zip(mine).for_each(|(s, v)| *s = *v);
+            }
+        }
+        Ok(Table { len, place: Place::Slice(self.told(self.local.upload(slice))?) })
+    }
+
     /// The values of a rank's own table.
     fn download_local(&self, table: Result<C::Table>) -> Result<Vec<Fr>> {
         self.told(table.and_then(|t| self.local.download(&t)))
@@ -177,13 +194,9 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
     }
 
     fn assemble(&self, len: usize, parts: &[(usize, &Self::Table)]) -> Result<Self::Table> {
-        if parts.is_empty() && self.sliced(len) {
-            let place = if self.rank() < self.slices {
-                Place::Slice(self.told(self.local.assemble(len / self.slices, &[]))?)
-            } else {
-                Place::Elsewhere
-            };
-            return Ok(Table { len, place });
+        let here = parts.iter().all(|(_, table)| matches!(table.place, Place::Everywhere(_)));
+        if here && self.sliced(len) {
+            return self.assemble_slice(len, parts);
         }
         let local: Option<Vec<(usize, &C::Table)>> = parts
             .iter()

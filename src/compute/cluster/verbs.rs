@@ -28,10 +28,10 @@ impl<C: Compute, L: Collective> Cluster<C, L> {
         p: Option<&C::Table>,
         q: &C::Table,
         place: fn(C::Table) -> Place<C::Table>,
-    ) -> Result<(Place<C::Table>, Place<C::Table>)> {
+    ) -> Result<[Place<C::Table>; 2]> {
         let above = self.told(self.local.fraction_layer(Fractions { numerators: p, denominators: q }))?;
         let none = || ComputeError::Faulty { device: self.local.describe() };
-        Ok((place(self.told(above.numerators.ok_or_else(none))?), place(above.denominators)))
+        Ok([place(self.told(above.numerators.ok_or_else(none))?), place(above.denominators)])
     }
 
     /// Slices tables that will be large once their length is divided by `shrink`, and gathers the others; whether they are
@@ -250,8 +250,8 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
 
     fn fraction_layer(&self, below: Fractions<&Self::Table>) -> Result<Fractions<Self::Table>> {
         let len = below.denominators.len / 2;
-        let (p, q) = match (below.numerators.map(|p| &p.place), &below.denominators.place) {
-            (None | Some(Place::Elsewhere), Place::Elsewhere) => (Place::Elsewhere, Place::Elsewhere),
+        let [p, q] = match (below.numerators.map(|p| &p.place), &below.denominators.place) {
+            (None | Some(Place::Elsewhere), Place::Elsewhere) => [Place::Elsewhere, Place::Elsewhere],
             (None, Place::Slice(q)) => self.layer_above(None, q, Place::Slice)?,
             (Some(Place::Slice(p)), Place::Slice(q)) => self.layer_above(Some(p), q, Place::Slice)?,
             (None, Place::Everywhere(q)) => self.layer_above(None, q, Place::Everywhere)?,

@@ -11,7 +11,7 @@ const MAX_LINES: usize = 450;
 
 /// Every layer with the layers that its code may name. `compute` is named for the trait and its types only
 /// ([`no_layer_chooses_a_backend`]), `protocol` by its stages for errors only ([`stages_take_only_errors_from_the_protocol`]).
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("algebra", &[]),
     ("model", &["transcript"]),
     ("compute", &["algebra", "model", "commit"]),
@@ -23,9 +23,23 @@ const LAYERS: [(&str, &[&str]); 12] = [
     ("gkr", &["algebra", "compute", "protocol", "sumcheck", "transcript"]),
     ("protocol", &["algebra", "commit", "compute", "linear", "lookup", "model", "sumcheck", "transcript"]),
     ("tune", &["compute", "model"]),
+    ("aggregate", &["algebra", "commit", "compute", "model", "protocol", "transcript"]),
     (
         "cli",
-        &["algebra", "commit", "compute", "gkr", "linear", "lookup", "model", "protocol", "sumcheck", "transcript", "tune"],
+        &[
+            "aggregate",
+            "algebra",
+            "commit",
+            "compute",
+            "gkr",
+            "linear",
+            "lookup",
+            "model",
+            "protocol",
+            "sumcheck",
+            "transcript",
+            "tune",
+        ],
     ),
 ];
 

@@ -1,4 +1,4 @@
-// Partial sums of a[i]·b[i], i < n; three to a workgroup, of which the last two are zero.
+// Partial sums of a[i]·b[i], i < n; one to a workgroup.
 @group(0) @binding(1) var<storage, read> a: array<F>;
 @group(0) @binding(2) var<storage, read> b: array<F>;
 @group(0) @binding(3) var<storage, read_write> partials: array<F>;
@@ -14,8 +14,6 @@ fn main(
   }
   let total = workgroup_sum(sum, local);
   if (local == 0u) {
-    partials[3u * group.x] = total;
-    partials[3u * group.x + 1u] = zero();
-    partials[3u * group.x + 2u] = zero();
+    partials[group.x] = total;
   }
 }

@@ -27,6 +27,12 @@ impl Entry {
         Self((index as u32) << 1 | negative as u32)
     }
 
+    /// Twice the index, and one more for a minus.
+    #[must_use]
+    pub const fn raw(self) -> u32 {
+        self.0
+    }
+
     #[inline]
     fn resolve(self, points: &[Point]) -> Slot {
         let p = points[(self.0 >> 1) as usize];
@@ -57,6 +63,18 @@ impl Lists {
     /// Ends the list being built and starts the next.
     pub fn close(&mut self) {
         self.ends.push(self.entries.len());
+    }
+
+    /// All entries, list after list.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// How many entries every list has.
+    pub fn lengths(&self) -> impl Iterator<Item = usize> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        self.ends.iter().zip(starts).map(|(end, start)| end - start)
     }
 
     /// Entries and list ends that were sorted elsewhere.

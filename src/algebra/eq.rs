@@ -77,6 +77,7 @@ pub fn masked(a: &[Fr], b: &[Fr], width: usize) -> Fr {
 /// `eq(w[i..], ·)` for every suffix `i` of a point, as outer products of two small tables.
 #[derive(Clone, Debug)]
 pub struct SplitEq {
+    point: Vec<Fr>,
     /// `high[i]` = table of `w[i..middle]`, for `i ≤ middle`.
     high: Vec<Vec<Fr>>,
     /// `low[i − middle]` = table of `w[i..]`, for `i ≥ middle`.
@@ -88,7 +89,16 @@ impl SplitEq {
     #[must_use]
     pub fn new(point: &[Fr]) -> Self {
         let (first, second) = point.split_at(point.len() / 2);
-        Self { high: suffix_tables(first), low: suffix_tables(second) }
+        Self { point: point.to_vec(), high: suffix_tables(first), low: suffix_tables(second) }
+    }
+
+    /// Coordinate `i` of the point.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn coordinate(&self, i: usize) -> Fr {
+        self.point[i]
     }
 
     /// Tables `(H, L)` with `eq(w[from..], (h, l)) = H[h]·L[l]`, `l` the low index bits.
@@ -118,7 +128,8 @@ impl SplitEq {
             let high: Vec<Fr> = every(high, first / low.len(), step / low.len());
             (high.into_iter().map(|h| h * factor).collect(), vec![Fr::one()])
         };
-        Self { high: vec![high], low: vec![low] }
+        let coordinates = self.point.len() - step.trailing_zeros() as usize;
+        Self { point: self.point[from..coordinates].to_vec(), high: vec![high], low: vec![low] }
     }
 }
 

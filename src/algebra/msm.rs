@@ -62,6 +62,12 @@ impl Digits {
         Self { bits, windows }
     }
 
+    /// Buckets of a window: magnitudes from 1 on.
+    #[must_use]
+    pub const fn buckets(&self) -> usize {
+        1 << (self.bits - 1)
+    }
+
     /// The digits of every window.
     #[must_use]
     pub fn windows(&self) -> &[Vec<i32>] {
@@ -99,13 +105,9 @@ fn extract(limbs: &[u64; 4], from: usize, count: usize) -> i64 {
     ((low | high) & ((1 << count) - 1)) as i64
 }
 
-/// `Σ_i digits[i]·points[i]`.
-pub fn window_sum(points: &[Point], digits: &[i32]) -> G1Projective {
-    let top = digits.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
-    if top == 0 {
-        return G1Projective::zero();
-    }
-    // Counting sort by magnitude; zero digits drop out.
+/// Points by the magnitude of their digits: list `b` has those of `b + 1`, up to `top`; digits of zero drop out.
+pub(crate) fn sort(digits: &[i32], top: usize) -> Lists {
+    // Counting sort.
     let mut ends = vec![0usize; top + 1];
     for d in digits.iter().filter(|d| **d != 0) {
         ends[d.unsigned_abs() as usize] += 1;
@@ -123,7 +125,16 @@ pub fn window_sum(points: &[Point], digits: &[i32]) -> G1Projective {
         *at += 1;
     }
     ends.remove(0);
-    weighted_sum(&sum_lists(points, &Lists::from_parts(entries, ends)))
+    Lists::from_parts(entries, ends)
+}
+
+/// `Σ_i digits[i]·points[i]`.
+pub fn window_sum(points: &[Point], digits: &[i32]) -> G1Projective {
+    let top = digits.iter().map(|d| d.unsigned_abs() as usize).max().unwrap_or(0);
+    if top == 0 {
+        return G1Projective::zero();
+    }
+    weighted_sum(&sum_lists(points, &sort(digits, top)))
 }
 
 /// `Σ_b (b + 1)·buckets[b]`.

@@ -109,13 +109,22 @@ fn gpus(out: &Output) -> Result<Value, Failure> {
         let opened = gpu::Gpu::open(named(adapter, None, None)).ok();
         if let Some((_, t)) = opened.as_ref().and_then(gpu::Gpu::opened) {
             let from = |n: usize| if n == usize::MAX { "never".into() } else { format!("from {n}") };
-            let (pairs, terms, points) = (from(t.pairs), from(t.terms), from(t.points));
+            let (pairs, terms, points, scalars) = (from(t.pairs), from(t.terms), from(t.points), from(t.scalars));
             out.line(format!(
-                "             used for sumcheck pairs {pairs}, sparse terms {terms}, committed values {points}"
+                "             used for sumcheck pairs {pairs}, sparse terms {terms}, committed values {points}, full-width scalars {scalars}"
             ));
             let number = |n: usize| (n != usize::MAX).then_some(n);
-            document["thresholds"] =
-                json!({ "pairs": number(t.pairs), "terms": number(t.terms), "points": number(t.points) });
+            let ahead = (t.ahead != gpu::Span::NEVER).then_some([t.ahead.from, t.ahead.until - 1]);
+            let rounds = ahead.map_or_else(|| "never".into(), |[from, to]| format!("for {from} to {to} pairs"));
+            out.line(format!(
+                "             two rounds in one pass {rounds}; layers of fractions {} at once, {}",
+                t.at_once,
+                number(t.layers).map_or_else(|| "on the CPU".into(), |n| format!("down to {n}"))
+            ));
+            document["thresholds"] = json!({
+                "pairs": number(t.pairs), "terms": number(t.terms), "points": number(t.points),
+                "scalars": number(t.scalars), "ahead": ahead, "layers": number(t.layers), "layers_at_once": t.at_once,
+            });
         }
         documents.push(document);
     }

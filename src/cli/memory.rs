@@ -89,12 +89,11 @@ impl Budget {
     pub(super) fn why_split(&self, memory: &Memory<'_>, inputs: usize, parts: &Parts) -> Option<String> {
         let [largest, .., smallest] = parts.sizes[..] else { return None };
         let sizes = if largest == smallest { largest.to_string() } else { format!("{largest} or {smallest}") };
-        let why = match memory.smallest_for_one(inputs) {
-            Ok(bytes) if inputs <= MAX_PART && self.bytes.is_some_and(|b| bytes > b) => {
-                format!("one proof takes {} of memory at least, more than {}", exact(bytes), self.source())
-            }
-            _ if inputs <= MAX_PART => "one proof cannot hold that many lookups".into(),
-            _ => format!("one proof is about at most {MAX_PART} inputs"),
+        let fewer = parts.sizes.len() - 1;
+        let why = match memory.smallest(inputs, fewer) {
+            _ if inputs.div_ceil(fewer) > MAX_PART => format!("a proof is about at most {MAX_PART} inputs"),
+            Ok(bytes) => format!("{fewer} would take {} of memory at least, more than {}", exact(bytes), self.source()),
+            Err(e) => e.to_string(),
         };
         Some(format!("{inputs} inputs in {} proofs of {sizes}: {why}", parts.sizes.len()))
     }

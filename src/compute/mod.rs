@@ -10,11 +10,14 @@
 //! Every backend gives the same field elements and points for the same arguments, so proofs are equal byte for byte.
 //! Tables are bound from the top variable down; a table of `2h` entries is the pair of halves `t[..h]`, `t[h..]`.
 
+pub mod ahead;
 pub mod cluster;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
 pub mod reference;
+
+pub use ahead::Ahead;
 
 use crate::algebra::{Fr, eq::SplitEq, g1::Point};
 use crate::model::TernaryMatrix;
@@ -96,6 +99,17 @@ pub enum Weights<'a> {
     Plain,
     /// By `eq(w[from..], ·)` of a split table.
     Eq(&'a SplitEq, usize),
+}
+
+impl Weights<'_> {
+    /// What is left of them for the round after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        match self {
+            Self::Plain => Self::Plain,
+            Self::Eq(split, from) => Self::Eq(split, from + 1),
+        }
+    }
 }
 
 /// A round polynomial `g(X) = Σ_x weight(x)·f(.., X, ..)` as `[g(0), g(1) − g(0), [X²]g, [X³]g]`.
@@ -187,11 +201,34 @@ pub trait Compute: Send + Sync {
     /// The layer above: `p0·q1 + p1·q0` over `q0·q1`.
     fn fraction_layer(&self, below: Fractions<&Self::Table>) -> Result<Fractions<Self::Table>>;
 
+    /// The `count` layers above, the nearest first.
+    fn fraction_layers(&self, below: &Fractions<Self::Table>, count: usize) -> Result<Vec<Fractions<Self::Table>>> {
+        let mut layers = Vec::with_capacity(count);
+        while layers.len() < count {
+            layers.push(self.fraction_layer(layers.last().unwrap_or(below).as_ref())?);
+        }
+        Ok(layers)
+    }
+
     /// Both halves of a table, as `factor·t + offset`.
     fn halves(&self, table: Self::Table, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Self::Table; 2]>;
 
     /// Binds the tables' top variable first, where one is given, then evaluates the round polynomial: one pass.
     fn round(&self, f: Summand, tables: &mut [Self::Table], weights: Weights<'_>, bind: Option<Fr>) -> Result<RoundValues>;
+
+    /// Binds the tables' top variables to `bind`, none to two of them, then evaluates this round and the next in one pass.
+    /// `weights` are those that both rounds leave. `None`, with the tables untouched, where two rounds are as well made one by
+    /// one: on a backend without a wait for every round, and for summands that are not [served](Ahead::serves).
+    fn rounds_ahead(
+        &self,
+        f: Summand,
+        tables: &mut [Self::Table],
+        weights: Weights<'_>,
+        bind: &[Fr],
+    ) -> Result<Option<Ahead>> {
+        let _ = (f, tables, weights, bind);
+        Ok(None)
+    }
 
     /// Binds the top variable of every table.
     fn bind(&self, tables: &mut [Self::Table], r: Fr) -> Result<()>;

@@ -1,6 +1,6 @@
 //! The definitions of all verbs, as plainly as they can be written.
 
-use super::{Compute, ComputeError, Fractions, Result, RoundValues, Summand, Weights};
+use super::{Ahead, Compute, ComputeError, Fractions, Result, RoundValues, Summand, Weights};
 use crate::algebra::{Fr, eq, fr::from_i64, g1, g1::Point, mle};
 use crate::commit::Generators;
 use crate::model::TernaryMatrix;
@@ -13,6 +13,17 @@ pub struct Reference;
 
 fn point(sum: G1Projective) -> Result<Point> {
     Point::from_projective(&sum).ok_or(ComputeError::Identity)
+}
+
+/// The weight of entry `x` of what a round leaves.
+fn weight(weights: Weights<'_>, x: usize) -> Fr {
+    match weights {
+        Weights::Plain => Fr::one(),
+        Weights::Eq(split, from) => {
+            let (high, low) = split.suffix(from);
+            high[x / low.len()] * low[x % low.len()]
+        }
+    }
 }
 
 impl Compute for Reference {
@@ -118,18 +129,11 @@ impl Compute for Reference {
             self.bind(tables, r)?;
         }
         let h = tables[0].len() / 2;
-        let weight = |x: usize| match weights {
-            Weights::Plain => Fr::one(),
-            Weights::Eq(split, from) => {
-                let (high, low) = split.suffix(from);
-                high[x / low.len()] * low[x % low.len()]
-            }
-        };
         // g(0), g(1), g(2), g(3), then differences.
         let g: [Fr; 4] = [0u64, 1, 2, 3].map(|at| {
             let entry = |x: usize| {
                 let bound: Vec<Fr> = tables.iter().map(|t| t[x] + Fr::from(at) * (t[x + h] - t[x])).collect();
-                weight(x) * f.eval(&bound)
+                weight(weights, x) * f.eval(&bound)
             };
             (0..h).map(entry).sum()
         });
@@ -139,6 +143,32 @@ impl Compute for Reference {
         let cubic = third / Fr::from(6u64);
         let square = (g[2] - two * g[1] + g[0]) / two - three * cubic;
         Ok([g[0], g[1] - g[0], square, cubic])
+    }
+
+    fn rounds_ahead(&self, f: Summand, tables: &mut [Vec<Fr>], weights: Weights<'_>, bind: &[Fr]) -> Result<Option<Ahead>> {
+        if !Ahead::serves(f) {
+            return Ok(None);
+        }
+        for r in bind {
+            self.bind(tables, *r)?;
+        }
+        let n = tables[0].len() / 4;
+        // G at {0, 1, 2}², then differences for the coefficients of squares.
+        let at = |x: u64, y: u64| -> Fr {
+            let entry = |i: usize| {
+                let bound = tables.iter().map(|t| {
+                    let line = |from: usize| t[from] + Fr::from(y) * (t[from + n] - t[from]);
+                    line(i) + Fr::from(x) * (line(i + 2 * n) - line(i))
+                });
+                weight(weights, i) * f.eval(&bound.collect::<Vec<_>>())
+            };
+            (0..n).map(entry).sum()
+        };
+        let two = Fr::from(2u64);
+        let with_square = |[g0, g1, g2]: [Fr; 3]| [g0, g1, (g2 - two * g1 + g0) / two];
+        let rows = [0, 1, 2].map(|x| with_square([0, 1, 2].map(|y| at(x, y))));
+        let columns = [0, 1, 2].map(|j| with_square(rows.map(|row| row[j])));
+        Ok(Some(Ahead([0, 1, 2].map(|i| columns.map(|column| column[i])))))
     }
 
     fn bind(&self, tables: &mut [Vec<Fr>], r: Fr) -> Result<()> {

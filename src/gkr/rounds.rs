@@ -29,6 +29,7 @@ mod prover {
     use crate::compute::{Compute, Summand, Weights};
     use crate::gkr::circuit::{Support, Vector};
     use crate::protocol::ProveError;
+    use crate::sumcheck::Rounds;
     use crate::transcript::Writer;
     use ark_ff::{One, Zero};
 
@@ -176,14 +177,12 @@ mod prover {
         let [left, right] = tables;
         let rounds = left.len().trailing_zeros();
         let mut tables = [compute.upload(left)?, compute.upload(right)?];
-        let mut last = None;
-        for _ in 0..rounds {
-            let [a, _, c, _] = compute.round(Summand::Product, &mut tables, Weights::Plain, last)?;
-            last = Some(send(writer, a, c));
+        let mut passes = Rounds::default();
+        for left in (1..=rounds as usize).rev() {
+            let [a, _, c, _] = passes.next(compute, Summand::Product, &mut tables, Weights::Plain, left)?;
+            passes.challenge(send(writer, a, c));
         }
-        if let Some(r) = last {
-            compute.bind(&mut tables, r)?;
-        }
+        passes.finish(compute, &mut tables)?;
         let value = |t| -> Result<Fr, ProveError> {
             compute.download(t)?.first().copied().ok_or(ProveError::Internal("an empty table"))
         };

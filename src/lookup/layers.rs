@@ -21,6 +21,7 @@
 use crate::algebra::{Fr, eq, eq::SplitEq};
 use crate::compute::{Compute, Fractions, RoundValues, Summand, Weights};
 use crate::protocol::ProveError;
+use crate::sumcheck::Rounds;
 use ark_ff::Zero;
 
 /// What is held of a fraction tree: see the module's table.
@@ -96,10 +97,7 @@ impl<'a, C: Compute> Layers<'a, C> {
         let mut layers = Self { compute, values, indices, holding, held: Vec::new() };
         let (bits, lowest) = (layers.bits(), layers.lowest());
         layers.held.push(layers.layer(lowest)?);
-        for k in 0..bits - lowest {
-            let above = compute.fraction_layer(layers.held[k].as_ref())?;
-            layers.held.push(above);
-        }
+        layers.held.extend(compute.fraction_layers(&layers.held[0], bits - lowest)?);
         Ok(layers)
     }
 
@@ -127,7 +125,7 @@ impl<'a, C: Compute> Layers<'a, C> {
     /// denominators plus `lambda`.
     pub fn halves(&mut self, k: usize, lambda: Fr) -> Halves<'_, 'a, C> {
         let held = if k >= self.lowest() { self.held.pop() } else { None };
-        Halves { layers: self, k, lambda, source: held, tables: None }
+        Halves { layers: self, k, lambda, source: held, tables: None, passes: Rounds::default() }
     }
 
     /// Layer `k`, whole.
@@ -184,6 +182,7 @@ pub struct Halves<'l, 'a, C: Compute> {
     source: Option<Fractions<C::Table>>,
     /// What the rounds bind: `p0, p1, q0, q1`, or `q0, q1`.
     tables: Option<Vec<C::Table>>,
+    passes: Rounds,
 }
 
 impl<C: Compute> Halves<'_, '_, C> {
@@ -198,18 +197,21 @@ impl<C: Compute> Halves<'_, '_, C> {
         challenges: &[Fr],
     ) -> Result<RoundValues, ProveError> {
         let round = challenges.len() + 1;
-        let bind = match &self.tables {
-            Some(_) => challenges.last().copied(),
-            None if self.source.is_none() && challenges.len() < self.layers.holding.streamed(self.k) => {
+        let tables = match (&mut self.tables, challenges.last()) {
+            (Some(tables), last) => {
+                last.iter().for_each(|r| self.passes.challenge(**r));
+                tables
+            }
+            (None, _) if self.source.is_none() && challenges.len() < self.layers.holding.streamed(self.k) => {
                 return self.streamed(summand, (eq, w), challenges);
             }
-            None => {
-                self.tables = Some(self.bound(challenges)?);
-                None
+            (None, _) => {
+                let bound = self.bound(challenges)?;
+                self.tables.insert(bound)
             }
         };
-        let tables = self.tables.as_mut().ok_or(ProveError::Internal("a layer that was not made"))?;
-        Ok(self.layers.compute.round(summand, tables, Weights::Eq(eq, round), bind)?)
+        let left = w.len() - challenges.len();
+        Ok(self.passes.next(self.layers.compute, summand, tables, Weights::Eq(eq, round), left)?)
     }
 
     /// The values at the point of all challenges.
@@ -218,13 +220,13 @@ impl<C: Compute> Halves<'_, '_, C> {
     /// When the device fails.
     pub fn finish(mut self, challenges: &[Fr]) -> Result<Vec<Fr>, ProveError> {
         let compute = self.layers.compute;
-        let tables = match (self.tables.take(), challenges.last()) {
-            (Some(mut tables), Some(r)) => {
-                compute.bind(&mut tables, *r)?;
+        let tables = match self.tables.take() {
+            Some(mut tables) => {
+                challenges.last().iter().for_each(|r| self.passes.challenge(**r));
+                self.passes.finish(compute, &mut tables)?;
                 tables
             }
-            (Some(tables), None) => tables,
-            (None, _) => self.bound(challenges)?,
+            None => self.bound(challenges)?,
         };
         tables.iter().map(|t| value(compute, t)).collect()
     }

@@ -67,11 +67,16 @@ pub fn verify_normalised(
 }
 
 #[cfg(feature = "prover")]
+mod rounds;
+
+#[cfg(feature = "prover")]
 pub use prover::{prove_normalised, prove_plain};
+#[cfg(feature = "prover")]
+pub use rounds::Rounds;
 
 #[cfg(feature = "prover")]
 mod prover {
-    use super::{Fr, normalised_update, plain_update};
+    use super::{Fr, Rounds, normalised_update, plain_update};
     use crate::algebra::eq::SplitEq;
     use crate::commit::Hidden;
     use crate::compute::{Compute, RoundValues, Summand, Weights};
@@ -87,16 +92,16 @@ mod prover {
         mut e: Hidden,
     ) -> Result<(Hidden, Vec<Fr>), ProveError> {
         let mut point = Vec::with_capacity(rounds);
-        for _ in 0..rounds {
-            let [a, _, c, _] = compute.round(Summand::Product, tables, Weights::Plain, point.last().copied())?;
+        let mut passes = Rounds::default();
+        for left in (1..=rounds).rev() {
+            let [a, _, c, _] = passes.next(compute, Summand::Product, tables, Weights::Plain, left)?;
             let [a, c] = writer.scalars(["a", "c"], [a, c])?;
             let r = writer.challenge("r");
             e = plain_update(e, a, c, r);
             point.push(r);
+            passes.challenge(r);
         }
-        if let Some(r) = point.last() {
-            compute.bind(tables, *r)?;
-        }
+        passes.finish(compute, tables)?;
         Ok((e, point))
     }
 

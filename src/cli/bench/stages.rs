@@ -9,6 +9,7 @@ use crate::algebra::eq::SplitEq;
 use crate::commit::{Generators, Pedersen};
 use crate::compute::{Fractions, Summand, Weights};
 use crate::model::random::{self, Numbers, Shape};
+use crate::sumcheck::Rounds;
 use serde_json::{Map, json};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -127,6 +128,11 @@ fn tables<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<
     verbs.verb("fraction_layer", n / 2, none, |()| c.fraction_layer(below.as_ref()))?;
     let leaves = Fractions { numerators: None, denominators: fresh()? };
     verbs.verb("fraction_layer (leaves)", n / 2, none, |()| c.fraction_layer(leaves.as_ref()))?;
+    // Every layer of a tree, and its root read.
+    verbs.verb("fraction_layers (leaves to root)", n - 1, none, |()| {
+        let layers = c.fraction_layers(&leaves, k)?;
+        layers.last().map(|root| c.download(&root.denominators)).transpose()
+    })?;
     verbs.verb("bind (one table)", n / 2, fresh, |t| c.bind(&mut [t], values[3]))
 }
 
@@ -151,6 +157,18 @@ fn rounds<C: Compute>(c: &C, k: usize, verbs: &mut Verbs<'_, '_, '_>) -> Result<
                 c.round(summand, &mut t, weights, bind).map(|v| (v, t))
             })?;
         }
+    }
+    // Whole sumchecks, as the prover runs them: two rounds in one pass where the backend does that.
+    for (name, summand, count) in [("product", Summand::Product, 2), ("fraction", Summand::Fraction, 4)] {
+        let prepare = || values[..count].iter().map(|v| c.upload(v.clone())).collect::<Result<Vec<_>, _>>();
+        verbs.verb(&format!("all rounds: {name}, eq"), n - 1, prepare, |mut t| {
+            let mut passes = Rounds::default();
+            for (i, r) in point.iter().enumerate() {
+                black_box(passes.next(c, summand, &mut t, Weights::Eq(&eq, i + 1), k - i)?);
+                passes.challenge(*r);
+            }
+            passes.finish(c, &mut t)
+        })?;
     }
     Ok(())
 }

@@ -31,24 +31,40 @@
 //! | slices that are gathered | | up to `4·2e` field elements (32 KiB) | once a sumcheck: `K − log2(S·e)` |
 //! | `apply` | rows of the matrix | `4·B·n/R` bytes | once a layer |
 //! | `fold_rows`, `combine_rows` | columns | `32·m/R`, `32·n/R` bytes | once a layer |
-//! | `commit_rows` | rows | `64/R` bytes a row | 1 |
+//! | `commit_rows` | rows | `64/R` bytes a row | once in 4,096 rows |
 //! | `commit_scalars` | pairs | `64/R` bytes a pair, some `K²` pairs | 3 |
 //! | `commit_dense` | ranges of the row | one point (64 bytes) | 1 |
 //!
-//! Every message has 16 bytes more. Work below [`Grain::work`] is done by all ranks alike: a message would take longer.
+//! A message has a head of 8 bytes; MPI's first part of it is a block of 256 bytes, in which a round's values fit. Work below
+//! [`Grain::work`] is done by all ranks alike: a message would take longer.
 //!
 //! # What to expect
-//! Steps wait for each other: a proof takes `T_serial + T_shared/R + steps·L + bytes/bandwidth`, with `L ≈ log2(R)·latency` of a
+//! Steps wait for each other: a proof takes `T_alike + T_shared/R + steps·L + bytes/bandwidth`, with `L ≈ log2(R)·latency` of a
 //! gathering of small messages. With `K = 20` there are some 100 rounds, 20 gatherings of slices and 20 other steps. Within a
-//! machine (`L` of a few µs) that is below 1 ms, over 10 GbE (some 30 µs a hop, 180 µs for 64 ranks) about 30 ms, over
-//! InfiniBand (2 µs a hop) about 2 ms. The bytes are dominated by `apply`, whose results all ranks need: `4·B·Σn` in all, 2 MB
-//! for `B = 64` and 8,192 hidden neurons, 2 ms at 10 Gbit/s.
+//! machine (`L` of a few µs) they cost below 1 ms; over 10 GbE (some 30 µs a hop, 180 µs for 64 ranks) about 30 ms; over
+//! InfiniBand (2 µs a hop) about 2 ms. Most bytes are those of `apply`, whose results all ranks need: `4·B·Σn` in all, 2 MB for
+//! `B = 64` and 8,192 hidden neurons, 2 ms at 10 Gbit/s.
 //!
-//! What every rank does alike is hashing the statement, preparing lookup tables and their inverses, drawing blinds, the last
-//! `log2(S·e)` rounds of every sumcheck, and commitments to a round's messages (one or two fixed-base multiplications each). It
-//! grows with `K²` and the size of the statement but hardly with the width of the network: 5 to 10 % of a proof of one
-//! second. By Amdahl's law 64 ranks then make such a proof about 10 to 15 times faster, and one of a minute (`K = 26`), whose
-//! serial part is 1 to 2 %, 30 to 40 times. Proofs are verified and written by rank 0 alone.
+//! `T_alike` is what every rank does: hashing the statement (10 ms a million input values), finding table entries, tables and
+//! their inverses, the last `log2(S·e)` rounds of every sumcheck, and the commitments to a round's messages. Processor time of a
+//! rank, in ms, of proofs that take one thread about 0.7 s (ranks as threads of one process, on a busy machine):
+//!
+//! | network, batch | 1 | 2 | 4 | 8 | 16 ranks |
+//! | --- | --- | --- | --- | --- | --- |
+//! | 784-512-10, 1024 | 733 | 427 | 292 | 226 | 190 |
+//! | 784-4096-4096-10, 64 | 665 | 420 | 263 | 196 | 160 |
+//!
+//! Two processes under `mpirun --bind-to core`, one thread each, take 0.41 s for either where one takes 0.68 s and 0.72 s (medians
+//! of eight): 1.67 and 1.76 times faster.
+//!
+//! The table shows a `T_alike` of 130 to 155 ms, a fifth of the whole, so that no number of ranks makes these proofs more than five
+//! times faster: 64 ranks are expected to take 140 to 165 ms. It grows with the statement, the tables and `K²`, but not with
+//! the number of activations or weights: where these are a hundred times as many (`K = 26`), the shared part is a hundred
+//! times as large. A proof of a minute is expected to have 2 to 4 % that is done alike, and 64 ranks to make it 20 to 30 times
+//! faster; this extrapolates, nobody has measured it.
+//!
+//! Memory: a rank holds its slices of the tables and its parts of matrices, but all inputs, activations and table positions.
+//! Proofs are verified and written by rank 0 alone.
 
 mod collective;
 mod lockstep;

@@ -28,10 +28,10 @@ impl<C: Compute, L: Collective> Cluster<C, L> {
         p: Option<&C::Table>,
         q: &C::Table,
         place: fn(C::Table) -> Place<C::Table>,
-    ) -> Result<(Place<C::Table>, Place<C::Table>)> {
+    ) -> Result<[Place<C::Table>; 2]> {
         let above = self.told(self.local.fraction_layer(Fractions { numerators: p, denominators: q }))?;
         let none = || ComputeError::Faulty { device: self.local.describe() };
-        Ok((place(self.told(above.numerators.ok_or_else(none))?), place(above.denominators)))
+        Ok([place(self.told(above.numerators.ok_or_else(none))?), place(above.denominators)])
     }
 
     /// Slices tables that will be large once their length is divided by `shrink`, and gathers the others; whether they are
@@ -44,6 +44,23 @@ impl<C: Compute, L: Collective> Cluster<C, L> {
             self.spread(tables)?
         }
         Ok(large)
+    }
+
+    /// This rank's slice of a table of parts that every rank has: the whole is nowhere.
+    fn assemble_slice(&self, len: usize, parts: &[(usize, &Table<C::Table>)]) -> Result<Table<C::Table>> {
+        if self.rank() >= self.slices {
+            return Ok(Table { len, place: Place::Elsewhere });
+        }
+        let mut slice = vec![Fr::default(); len / self.slices];
+        for (at, table) in parts {
+            if let Place::Everywhere(t) = &table.place {
+                let first = (self.rank() + self.slices - at % self.slices) % self.slices;
+                let values = self.told(self.local.download(t))?;
+                let mine = values.iter().skip(first).step_by(self.slices);
+                slice[(at + first) / self.slices..].iter_mut().zip(mine).for_each(|(s, v)| *s = *v);
+            }
+        }
+        Ok(Table { len, place: Place::Slice(self.told(self.local.upload(slice))?) })
     }
 
     /// The values of a rank's own table.
@@ -177,13 +194,9 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
     }
 
     fn assemble(&self, len: usize, parts: &[(usize, &Self::Table)]) -> Result<Self::Table> {
-        if parts.is_empty() && self.sliced(len) {
-            let place = if self.rank() < self.slices {
-                Place::Slice(self.told(self.local.assemble(len / self.slices, &[]))?)
-            } else {
-                Place::Elsewhere
-            };
-            return Ok(Table { len, place });
+        let here = parts.iter().all(|(_, table)| matches!(table.place, Place::Everywhere(_)));
+        if here && self.sliced(len) {
+            return self.assemble_slice(len, parts);
         }
         let local: Option<Vec<(usize, &C::Table)>> = parts
             .iter()
@@ -237,8 +250,8 @@ impl<C: Compute, L: Collective> Compute for Cluster<C, L> {
 
     fn fraction_layer(&self, below: Fractions<&Self::Table>) -> Result<Fractions<Self::Table>> {
         let len = below.denominators.len / 2;
-        let (p, q) = match (below.numerators.map(|p| &p.place), &below.denominators.place) {
-            (None | Some(Place::Elsewhere), Place::Elsewhere) => (Place::Elsewhere, Place::Elsewhere),
+        let [p, q] = match (below.numerators.map(|p| &p.place), &below.denominators.place) {
+            (None | Some(Place::Elsewhere), Place::Elsewhere) => [Place::Elsewhere, Place::Elsewhere],
             (None, Place::Slice(q)) => self.layer_above(None, q, Place::Slice)?,
             (Some(Place::Slice(p)), Place::Slice(q)) => self.layer_above(Some(p), q, Place::Slice)?,
             (None, Place::Everywhere(q)) => self.layer_above(None, q, Place::Everywhere)?,

@@ -80,8 +80,12 @@ pub(super) fn commit_matrix(generators: &[Point], matrix: &TernaryMatrix, blinds
 pub(super) fn commit_dense(generators: &[Point], row: &[Fr], blind: Fr) -> Result<Point> {
     let digits = Digits::full_width(row);
     let sums: Vec<G1Projective> = digits.windows().par_iter().map(|w| msm::window_sum(generators, w)).collect();
-    let sum = Pedersen::get().h.add_to(digits.recompose(&sums), &blind);
-    Point::from_projective(&sum).ok_or(ComputeError::Identity)
+    blinded(digits.recompose(&sums), &blind)
+}
+
+/// `sum + ρ·H`.
+pub(in crate::compute) fn blinded(sum: G1Projective, blind: &Fr) -> Result<Point> {
+    Point::from_projective(&Pedersen::get().h.add_to(sum, blind)).ok_or(ComputeError::Identity)
 }
 
 pub(super) fn commit_scalars(pairs: &[(Fr, Fr)]) -> Result<Vec<Point>> {

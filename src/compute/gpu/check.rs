@@ -1,11 +1,14 @@
 //! Whether a device computes what the CPU computes: every verb once, on edge values and odd sizes.
 
-use super::{Gpu, Place, Table, device, host};
+use super::Gpu;
+use super::table::{Place, Table, device, host};
 use crate::algebra::Fr;
 use crate::algebra::eq::SplitEq;
 use crate::algebra::fr::from_uniform;
+use crate::algebra::g1::Point;
 use crate::commit::Generators;
 use crate::compute::cpu::Cpu;
+use crate::compute::reference::Reference;
 use crate::compute::{Compute, Fractions, Result, Summand, Weights};
 use crate::model::TernaryMatrix;
 use crate::model::random::Numbers;
@@ -60,12 +63,14 @@ impl Gpu {
     /// The name of the first verb that is wrong, or what the device could not do.
     pub fn self_test(&self) -> std::result::Result<(), String> {
         type Verb = fn(&Gpu) -> Result<bool>;
-        let verbs: [(&str, Verb); 9] = [
+        let verbs: [(&str, Verb); 11] = [
             ("arithmetic", arithmetic),
             ("eq table", eq_table),
             ("gather", gather),
             ("fraction layer", fraction_layer),
+            ("several fraction layers", fraction_layers),
             ("sumcheck round", rounds),
+            ("two sumcheck rounds", two_rounds),
             ("fold", folds),
             ("combination of small integers", combination),
             ("integer layer", integer_layer),
@@ -120,6 +125,45 @@ fn fraction_layer(gpu: &Gpu) -> Result<bool> {
         let (Some(p), Some(expected_p)) = (found.numerators, expected.numerators) else { return Ok(false) };
         if !gpu.holds(&found.denominators, &expected.denominators)? || !gpu.holds(&p, &expected_p)? {
             return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn fraction_layers(gpu: &Gpu) -> Result<bool> {
+    let (p, q) = (elements(512, 30), elements(512, 31));
+    for numerators in [None, Some(p)] {
+        let there = numerators.as_ref().map(|p| place(gpu, p)).transpose()?;
+        let found = gpu.fraction_layers(&Fractions { numerators: there, denominators: place(gpu, &q)? }, 9)?;
+        let expected = Cpu.fraction_layers(&Fractions { numerators, denominators: q.clone() }, 9)?;
+        for (found, expected) in found.iter().zip(&expected) {
+            let numerators = found.numerators.as_ref().map(|p| gpu.download(p)).transpose()?;
+            if numerators != expected.numerators || gpu.download(&found.denominators)? != expected.denominators {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// With none, one and two challenges to bind first.
+fn two_rounds(gpu: &Gpu) -> Result<bool> {
+    let point = elements(8, 32);
+    let split = SplitEq::new(&point);
+    for (f, count) in [(Summand::Product, 2), (Summand::Fraction, 4)] {
+        let mut here: Vec<Vec<Fr>> = (0..count).map(|i| elements(512, 33 + i)).collect();
+        let mut there = here.iter().map(|v| place(gpu, v)).collect::<Result<Vec<_>>>()?;
+        for (left, bind) in [(7, vec![]), (6, vec![Fr::from(5u64)]), (4, vec![Fr::from(6u64), Fr::from(7u64)])] {
+            let weights = Weights::Eq(&split, 8 - left);
+            let found = gpu.rounds_ahead(f, &mut there, weights, &bind)?;
+            if found.is_none() || found != Reference.rounds_ahead(f, &mut here, weights, &bind)? {
+                return Ok(false);
+            }
+        }
+        for (t, v) in there.iter().zip(&here) {
+            if !gpu.holds(t, v)? {
+                return Ok(false);
+            }
         }
     }
     Ok(true)
@@ -183,6 +227,15 @@ fn commitments(gpu: &Gpu) -> Result<bool> {
     let m = matrix(20, 150, 0.4, 27);
     let more = elements(60, 28);
     let g = generators.rows();
-    Ok(gpu.commit_rows(g, &rows, &blinds)? == Cpu.commit_rows(g, &rows, &blinds)?
+    Ok(dense_rows(gpu, g)? == dense_rows(&Cpu, g)?
+        && gpu.commit_rows(g, &rows, &blinds)? == Cpu.commit_rows(g, &rows, &blinds)?
         && gpu.commit_matrix(g, &m, &more)? == Cpu.commit_matrix(g, &m, &more)?)
+}
+
+/// Full-width rows: of generators, and of generators twice with their opposites, where equal and opposite points meet.
+fn dense_rows<C: Compute>(compute: &C, g: &[Point]) -> Result<[Point; 2]> {
+    let repeated = [g, g, &g.iter().map(|p| -*p).collect::<Vec<_>>()].concat();
+    let (row, more) = (elements(g.len(), 29), elements(2 * g.len(), 29));
+    let blind = Fr::from(3u64);
+    Ok([compute.commit_dense(g, &row, blind)?, compute.commit_dense(&repeated, &[row, more].concat(), blind)?])
 }

@@ -7,7 +7,7 @@ use super::matrix::Resident;
 use super::memory::{ELEMENT, Heap, Memory, words};
 use crate::algebra::Fr;
 use crate::compute::{Result, RoundValues, Summand, Weights};
-use ark_ff::{One, Zero};
+use ark_ff::{Field, One, Zero};
 use bytemuck::{Pod, Zeroable};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -43,14 +43,19 @@ impl View {
     pub(super) const fn new(memory: Arc<Memory>, bytes: u64) -> Self {
         Self { memory, offset: 0, bytes }
     }
+
+    /// Field elements in it.
+    pub(super) const fn entries(&self) -> u64 {
+        self.bytes / ELEMENT
+    }
 }
 
 /// A table on the device. No two tables share memory that one of them may write.
 #[derive(Debug)]
 pub(super) struct DeviceTable {
-    memory: Arc<Memory>,
+    pub(super) memory: Arc<Memory>,
     /// First element and number of elements.
-    first: usize,
+    pub(super) first: usize,
     pub(super) len: usize,
 }
 
@@ -61,7 +66,7 @@ impl DeviceTable {
 }
 
 /// Commands that are being recorded, and what they use: nothing is handed back to the pool before they are submitted.
-struct Commands {
+pub(super) struct Commands {
     encoder: wgpu::CommandEncoder,
     keep: Vec<Arc<Memory>>,
 }
@@ -73,7 +78,8 @@ pub(super) struct Core {
     pipelines: Pipelines,
 }
 
-const fn groups(n: usize) -> u32 {
+/// Workgroups for so many invocations.
+pub(super) const fn groups(n: usize) -> u32 {
     let wanted = n.div_ceil(LOCAL);
     if wanted > GROUPS as usize { GROUPS } else { wanted as u32 }
 }
@@ -84,12 +90,12 @@ impl Core {
         Self { heap: Heap::new(device, options.allocation, options.submissions), pipelines }
     }
 
-    fn commands(&self) -> Commands {
+    pub(super) fn commands(&self) -> Commands {
         let encoder = self.heap.device.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         Commands { encoder, keep: Vec::new() }
     }
 
-    fn dispatch(
+    pub(super) fn dispatch(
         &self,
         commands: &mut Commands,
         kernel: Kernel,
@@ -123,12 +129,12 @@ impl Core {
         Ok(())
     }
 
-    fn submit(&self, commands: Commands) -> Result<()> {
+    pub(super) fn submit(&self, commands: Commands) -> Result<()> {
         self.heap.submit(commands.encoder).map(drop)
     }
 
     /// Submits, and waits for what some views hold.
-    fn read(&self, commands: Commands, views: &[&View]) -> Result<Vec<Vec<u8>>> {
+    pub(super) fn read(&self, commands: Commands, views: &[&View]) -> Result<Vec<Vec<u8>>> {
         let parts: Vec<_> = views.iter().map(|v| (&*v.memory, v.offset, v.bytes)).collect();
         // What the commands keep lives until this returns.
         self.heap.read(commands.encoder, &parts)
@@ -138,15 +144,15 @@ impl Core {
         Ok(DeviceTable { memory: self.heap.allocate(len as u64 * ELEMENT)?, first: 0, len })
     }
 
-    fn elements(&self, values: &[Fr]) -> Result<View> {
+    pub(super) fn elements(&self, values: &[Fr]) -> Result<View> {
         Ok(View::new(self.heap.place_elements(values)?, values.len() as u64 * ELEMENT))
     }
 
-    fn scratch(&self, bytes: usize) -> Result<View> {
+    pub(super) fn scratch(&self, bytes: usize) -> Result<View> {
         Ok(View::new(self.heap.allocate(bytes as u64)?, bytes as u64))
     }
 
-    fn integers<T: Pod>(&self, values: &[T]) -> Result<View> {
+    pub(super) fn integers<T: Pod>(&self, values: &[T]) -> Result<View> {
         Ok(View::new(self.heap.place(values)?, size_of_val(values) as u64))
     }
 
@@ -211,23 +217,6 @@ impl Core {
         Ok(())
     }
 
-    /// The layer above: numerators and denominators.
-    pub(super) fn fraction_layer(&self, p: Option<&DeviceTable>, q: &DeviceTable) -> Result<[DeviceTable; 2]> {
-        let half = q.len / 2;
-        let (out_p, out_q) = (self.table(half)?, self.table(half)?);
-        let params = Params { n: half as u32, ..Params::default() };
-        let mut commands = self.commands();
-        let outs = [out_p.view(), out_q.view()];
-        let (kernel, ins) = match p {
-            None => (Kernel::FractionLeaves, vec![q.view()]),
-            Some(p) => (Kernel::FractionLayer, vec![p.view(), q.view()]),
-        };
-        let views: Vec<&View> = ins.iter().chain(&outs).collect();
-        self.dispatch(&mut commands, kernel, params, &views, (groups(half), 1))?;
-        self.submit(commands)?;
-        Ok([out_p, out_q])
-    }
-
     /// Both halves of `factor·t + offset`, in place.
     pub(super) fn halves(&self, t: DeviceTable, factor: Option<Fr>, offset: Option<Fr>) -> Result<[DeviceTable; 2]> {
         if factor.is_some() || offset.is_some() {
@@ -242,6 +231,18 @@ impl Core {
         Ok([DeviceTable { len: half, ..t }, high])
     }
 
+    /// The two tables of a round's weights, and whether it has any.
+    pub(super) fn split(&self, weights: Weights<'_>) -> Result<(View, View, bool)> {
+        let (high, low, weighted) = match weights {
+            Weights::Plain => (&[Fr::ONE][..], &[Fr::ONE][..], false),
+            Weights::Eq(split, from) => {
+                let (high, low) = split.suffix(from);
+                (high, low, true)
+            }
+        };
+        Ok((self.elements(high)?, self.elements(low)?, weighted))
+    }
+
     /// One round; three sums as the kernel makes them.
     pub(super) fn round(
         &self,
@@ -252,32 +253,25 @@ impl Core {
     ) -> Result<RoundValues> {
         let len = tables[0].len;
         let n = if bind.is_some() { len / 4 } else { len / 2 };
-        let (high, low, weighted) = match weights {
-            Weights::Plain => (vec![Fr::one()], vec![Fr::one()], false),
-            Weights::Eq(split, from) => {
-                let (high, low) = split.suffix(from);
-                (high.to_vec(), low.to_vec(), true)
-            }
-        };
+        let (high, low, weighted) = self.split(weights)?;
         let params = Params {
             n: n as u32,
             a: u32::from(bind.is_some()),
-            b: low.len().trailing_zeros(),
+            b: low.entries().trailing_zeros(),
             c: u32::from(weighted),
             x: words(&bind.unwrap_or(Fr::zero())),
             ..Params::default()
         };
         let count = groups(n);
         let partials = self.scratch(3 * count as usize * ELEMENT as usize)?;
-        let mut views = vec![self.elements(&high)?, self.elements(&low)?, partials.clone()];
+        let mut views = vec![high, low, partials.clone()];
         views.extend(tables.iter().map(|t| t.view()));
         let mut commands = self.commands();
         self.dispatch(&mut commands, Kernel::round(f), params, &views.iter().collect::<Vec<_>>(), (count, 1))?;
-        let sums = self.finish(commands, &partials, count)?;
+        let [u, v, w] = self.finish(commands, &partials, count)?;
         if bind.is_some() {
             tables.iter_mut().for_each(|t| t.len /= 2);
         }
-        let [u, v, w] = sums;
         Ok(match (f, weighted) {
             (Summand::Product, false) => [u, Fr::zero(), w, Fr::zero()],
             (Summand::Product | Summand::Fraction, _) => [u, v - u, w, Fr::zero()],
@@ -285,14 +279,14 @@ impl Core {
         })
     }
 
-    /// Adds up `count` triples of partial sums.
-    fn finish(&self, mut commands: Commands, partials: &View, count: u32) -> Result<[Fr; 3]> {
-        let out = self.scratch(3 * ELEMENT as usize)?;
-        let params = Params { n: count, ..Params::default() };
-        self.dispatch(&mut commands, Kernel::RoundFinish, params, &[partials, &out], (1, 1))?;
+    /// Submits, and adds up `count` lots of `N` partial sums.
+    pub(super) fn finish<const N: usize>(&self, mut commands: Commands, partials: &View, count: u32) -> Result<[Fr; N]> {
+        let out = self.scratch(N * ELEMENT as usize)?;
+        let params = Params { n: count, a: N as u32, ..Params::default() };
+        self.dispatch(&mut commands, Kernel::RoundFinish, params, &[partials, &out], (N as u32, 1))?;
         let read = self.read(commands, &[&out])?;
         let sums = self.heap.elements(&read[0])?;
-        <[Fr; 3]>::try_from(sums).map_err(|_| self.heap.lost())
+        <[Fr; N]>::try_from(sums).map_err(|_| self.heap.lost())
     }
 
     pub(super) fn bind(&self, t: &mut DeviceTable, r: Fr) -> Result<()> {
@@ -308,11 +302,12 @@ impl Core {
     pub(super) fn inner_product(&self, a: &DeviceTable, b: &DeviceTable) -> Result<Fr> {
         let n = a.len.min(b.len);
         let count = groups(n);
-        let partials = self.scratch(3 * count as usize * ELEMENT as usize)?;
+        let partials = self.scratch(count as usize * ELEMENT as usize)?;
         let params = Params { n: n as u32, ..Params::default() };
         let mut commands = self.commands();
         self.dispatch(&mut commands, Kernel::InnerProduct, params, &[&a.view(), &b.view(), &partials], (count, 1))?;
-        Ok(self.finish(commands, &partials, count)?[0])
+        let [sum] = self.finish(commands, &partials, count)?;
+        Ok(sum)
     }
 
     /// `W·x` for a batch.

@@ -9,7 +9,7 @@ use ark_ff::PrimeField;
 use std::fmt::Write;
 use std::sync::OnceLock;
 
-/// A kernel. `Round` is one for each summand.
+/// A kernel. `Round` is one for each summand, `Ahead` for each that is looked ahead in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "each is described at the top of its file in shaders/")]
 pub enum Kernel {
@@ -24,6 +24,8 @@ pub enum Kernel {
     RoundProduct,
     RoundFraction,
     RoundCubic,
+    AheadProduct,
+    AheadFraction,
     FoldRows,
     FoldRowsPacked,
     CombineSmall,
@@ -32,6 +34,9 @@ pub enum Kernel {
     Apply,
     CommitRows,
     CommitLists,
+    BucketEntries,
+    BucketRuns,
+    BucketWeigh,
 }
 
 /// A file of `shaders/`, embedded.
@@ -43,7 +48,7 @@ macro_rules! shader {
 
 impl Kernel {
     /// All kernels.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 24] = [
         Self::EqBuild,
         Self::Gather,
         Self::Scale,
@@ -55,6 +60,8 @@ impl Kernel {
         Self::RoundProduct,
         Self::RoundFraction,
         Self::RoundCubic,
+        Self::AheadProduct,
+        Self::AheadFraction,
         Self::FoldRows,
         Self::FoldRowsPacked,
         Self::CombineSmall,
@@ -63,6 +70,9 @@ impl Kernel {
         Self::Apply,
         Self::CommitRows,
         Self::CommitLists,
+        Self::BucketEntries,
+        Self::BucketRuns,
+        Self::BucketWeigh,
     ];
 
     /// The round of a summand.
@@ -72,6 +82,16 @@ impl Kernel {
             Summand::Product => Self::RoundProduct,
             Summand::Fraction => Self::RoundFraction,
             Summand::Cubic => Self::RoundCubic,
+        }
+    }
+
+    /// Two rounds of a summand; `None` for one of degree three.
+    #[must_use]
+    pub const fn ahead(summand: Summand) -> Option<Self> {
+        match summand {
+            Summand::Product => Some(Self::AheadProduct),
+            Summand::Fraction => Some(Self::AheadFraction),
+            Summand::Cubic => None,
         }
     }
 
@@ -86,12 +106,13 @@ impl Kernel {
             | Self::InnerProduct
             | Self::FoldRowsPacked
             | Self::CombineSmall
-            | Self::CommitRows => "rrw",
-            Self::RoundFinish | Self::SumBlocks | Self::Transpose => "rw",
-            Self::FoldRows | Self::Apply | Self::CommitLists => "rrrw",
+            | Self::CommitRows
+            | Self::BucketRuns => "rrw",
+            Self::RoundFinish | Self::SumBlocks | Self::Transpose | Self::BucketWeigh => "rw",
+            Self::FoldRows | Self::Apply | Self::CommitLists | Self::BucketEntries => "rrrw",
             Self::RoundCubic => "rrww",
-            Self::RoundProduct => "rrwww",
-            Self::RoundFraction => "rrwwwww",
+            Self::RoundProduct | Self::AheadProduct => "rrwww",
+            Self::RoundFraction | Self::AheadFraction => "rrwwwww",
         }
     }
 
@@ -101,27 +122,36 @@ impl Kernel {
         let fr = || format!("{}{}", field::functions("fr", &modulus::<Fr>(), arithmetic), constants::<Fr>("FR"));
         let fq = || format!("{}{}", field::functions("fq", &modulus::<Fq>(), arithmetic), constants::<Fq>("FQ"));
         let (reduce, lanes, points) = (shader!("reduce"), shader!("lanes"), shader!("points"));
-        let round = |tables, gate: &str| [fr(), reduce.into(), shader!("round").into(), loads(tables), gate.into()];
+        let of_fr = |parts: &[&str]| fr() + &parts.concat();
+        let of_points = |text: &str| [&fq(), points, text].concat();
+        let fractions = |first| of_fr(&[shader!("fraction"), first, shader!("fraction_layers")]);
+        let round = |tables, gate| of_fr(&[reduce, shader!("gate"), &loads(tables), gate, shader!("round")]);
+        let ahead = |tables, gate| of_fr(&[reduce, shader!("gate"), &loads_ahead(tables), gate, shader!("round_ahead")]);
         let body = match self {
-            Self::EqBuild => [fr(), shader!("eq_build").into()].concat(),
+            Self::EqBuild => of_fr(&[shader!("eq_build")]),
             Self::Gather => shader!("gather").into(),
-            Self::Scale => [fr(), shader!("scale").into()].concat(),
-            Self::Bind => [fr(), shader!("bind").into()].concat(),
-            Self::FractionLeaves => [fr(), shader!("fraction_leaves").into()].concat(),
-            Self::FractionLayer => [fr(), shader!("fraction_layer").into()].concat(),
-            Self::InnerProduct => [fr(), reduce.into(), shader!("inner_product").into()].concat(),
-            Self::RoundFinish => [fr(), reduce.into(), shader!("round_finish").into()].concat(),
-            Self::RoundProduct => round(2, shader!("round_product")).concat(),
-            Self::RoundFraction => round(4, shader!("round_fraction")).concat(),
-            Self::RoundCubic => round(1, shader!("round_cubic")).concat(),
-            Self::FoldRows => [fr(), lanes.into(), shader!("fold_rows").into()].concat(),
-            Self::FoldRowsPacked => [fr(), lanes.into(), shader!("fold_rows_packed").into()].concat(),
-            Self::CombineSmall => [fr(), lanes.into(), shader!("combine_small").into()].concat(),
-            Self::SumBlocks => [fr(), shader!("sum_blocks").into()].concat(),
+            Self::Scale => of_fr(&[shader!("scale")]),
+            Self::Bind => of_fr(&[shader!("bind")]),
+            Self::FractionLeaves => fractions(shader!("fraction_leaves")),
+            Self::FractionLayer => fractions(shader!("fraction_layer")),
+            Self::InnerProduct => of_fr(&[reduce, shader!("inner_product")]),
+            Self::RoundFinish => of_fr(&[reduce, shader!("round_finish")]),
+            Self::RoundProduct => round(2, shader!("round_product")),
+            Self::RoundFraction => round(4, shader!("round_fraction")),
+            Self::RoundCubic => round(1, shader!("round_cubic")),
+            Self::AheadProduct => ahead(2, shader!("round_product")),
+            Self::AheadFraction => ahead(4, shader!("round_fraction")),
+            Self::FoldRows => of_fr(&[lanes, shader!("fold_rows")]),
+            Self::FoldRowsPacked => of_fr(&[lanes, shader!("fold_rows_packed")]),
+            Self::CombineSmall => of_fr(&[lanes, shader!("combine_small")]),
+            Self::SumBlocks => of_fr(&[shader!("sum_blocks")]),
             Self::Transpose => shader!("transpose").into(),
             Self::Apply => shader!("apply").into(),
-            Self::CommitRows => [fq(), points.into(), shader!("commit_rows").into()].concat(),
-            Self::CommitLists => [fq(), points.into(), shader!("commit_lists").into()].concat(),
+            Self::CommitRows => of_points(shader!("commit_rows")),
+            Self::CommitLists => of_points(shader!("commit_lists")),
+            Self::BucketEntries => of_points(shader!("bucket_entries")),
+            Self::BucketRuns => of_points(shader!("bucket_runs")),
+            Self::BucketWeigh => of_points(shader!("bucket_weigh")),
         };
         [field::ELEMENT, shader!("common"), &body].concat()
     }
@@ -134,7 +164,7 @@ pub(super) fn modulus<F: PrimeField>() -> Modulus {
     Modulus(words)
 }
 
-/// `2^256` and `2^512` modulo p: one, and the square of the Montgomery radix.
+/// `2^256` and `2^512` modulo p, which are one and the square of the Montgomery radix, and p itself.
 fn constants<F: PrimeField>(name: &str) -> String {
     let words = |f: F| {
         let mut out = [0; 4];
@@ -142,7 +172,9 @@ fn constants<F: PrimeField>(name: &str) -> String {
         out
     };
     let radix = F::from(2u64).pow([256u64]);
-    field::constant(&format!("{name}_ONE"), words(radix)) + &field::constant(&format!("{name}_SQUARE"), words(radix * radix))
+    [("ONE", words(radix)), ("SQUARE", words(radix * radix)), ("P", modulus::<F>().0)]
+        .map(|(what, words)| field::constant(&format!("{name}_{what}"), words))
+        .concat()
 }
 
 /// Tables `t0..` of a round, and `load0(i)..`: the pair at i, bound and written back where there is something to bind with.
@@ -168,6 +200,42 @@ fn load{k}(i: u32) -> Pair {{
         );
     }
     out
+}
+
+/// Tables `t0..` of two rounds; `bind_entries(at, local)`: entry `at` of each, bound and written back where there is something to
+/// bind with, for the workgroup to see; `load0(local)..`: the pair in Y of the invocation's row.
+fn loads_ahead(tables: usize) -> String {
+    let (mut out, mut calls) = (String::new(), String::new());
+    for k in 0..tables {
+        let _ = write!(
+            out,
+            "@group(0) @binding({binding}) var<storage, read_write> t{k}: array<F>;
+var<workgroup> q{k}: array<F, 64>;
+fn bind{k}(at: u32) -> F {{
+  let n = 4u * params.n;
+  var v = t{k}[at];
+  if (params.a == 0u) {{ return v; }}
+  v = fr_add(v, fr_mul(params.x, fr_sub(t{k}[at + params.a * n], v)));
+  if (params.a == 2u) {{
+    let low = t{k}[at + n];
+    let high = fr_add(low, fr_mul(params.x, fr_sub(t{k}[at + 3u * n], low)));
+    v = fr_add(v, fr_mul(params.y, fr_sub(high, v)));
+  }}
+  t{k}[at] = v;
+  return v;
+}}
+fn load{k}(local: u32) -> Pair {{
+  let i = local % 16u;
+  let row = local / 16u;
+  if (row < 2u) {{ return Pair(q{k}[32u * row + i], q{k}[32u * row + i + 16u]); }}
+  return Pair(fr_sub(q{k}[i + 32u], q{k}[i]), fr_sub(q{k}[i + 48u], q{k}[i + 16u]));
+}}
+",
+            binding = k + 4
+        );
+        let _ = write!(calls, " q{k}[local] = bind{k}(at);");
+    }
+    format!("{out}fn bind_entries(at: u32, local: u32) {{{calls} }}\n")
 }
 
 /// Compiled once each, when first wanted.

@@ -6,8 +6,10 @@
 //! | `field`, `kernels` | WGSL: generated arithmetic, and the texts in `shaders/` |
 //! | `memory`, `matrix` | pooled buffers, ways in and out, resident matrices |
 //! | `core` | every verb as dispatches |
-//! | `points` | fixed-base tables and sums of points |
+//! | `passes` | two rounds in one, several layers in one |
+//! | `points` | fixed-base tables, sums of points, buckets |
 //! | `check` | the self-test: every verb against the CPU |
+//! | `table` | a table, and where it is |
 //! | `tuning` | from which size on the device wins, measured |
 //!
 //! A verb goes to the device when its size reaches the threshold of its kind, and a table comes back to the host when it has
@@ -25,44 +27,30 @@ pub mod field;
 pub mod kernels;
 mod matrix;
 mod memory;
+mod passes;
 mod points;
+mod table;
 #[cfg(test)]
 mod tests;
 mod tuning;
 
 pub use device::{AdapterSummary, Choice, adapters};
 pub use matrix::Resident;
-pub use tuning::Thresholds;
+pub use table::Table;
+pub use tuning::{Span, Thresholds};
 
 use self::core::{Core, DeviceTable};
 use super::cpu::{self, Cpu};
-use super::{Compute, ComputeError, Fractions, Result, RoundValues, Summand, Weights};
+use super::{Ahead, Compute, ComputeError, Fractions, Result, RoundValues, Summand, Weights};
 use crate::algebra::{Fr, eq, g1::Point};
 use crate::model::TernaryMatrix;
 use device::Device;
+use passes::Layer;
 use points::Tables;
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-
-/// A table of a [`Gpu`]: on the device while it is large.
-#[derive(Debug)]
-pub struct Table(Place);
-
-#[derive(Debug)]
-enum Place {
-    Host(Vec<Fr>),
-    Device(DeviceTable),
-}
-
-impl Table {
-    const fn len(&self) -> usize {
-        match &self.0 {
-            Place::Host(values) => values.len(),
-            Place::Device(table) => table.len,
-        }
-    }
-}
+use table::{NextIfDevice, Place, all_on_device, device, host, on_device};
 
 /// How a [`Gpu`] works.
 #[derive(Clone, Debug, Default)]
@@ -108,6 +96,8 @@ enum Work {
     Terms,
     /// Additions of points.
     Points,
+    /// Full-width scalars of a row.
+    Scalars,
 }
 
 impl Gpu {
@@ -134,6 +124,12 @@ impl Gpu {
         Some((&open.core.heap.device.summary, open.thresholds))
     }
 
+    /// Bytes that were moved to the device so far; `None` while none is open.
+    #[must_use]
+    pub fn uploaded_bytes(&self) -> Option<u64> {
+        Some(self.0.core.get()?.as_ref()?.core.heap.uploaded())
+    }
+
     fn trusted(&self, open: &Open) -> bool {
         !self.0.distrusted.load(Ordering::SeqCst) && !open.core.heap.device.is_lost()
     }
@@ -151,6 +147,7 @@ impl Gpu {
             Work::Pairs => open.thresholds.pairs,
             Work::Terms => open.thresholds.terms,
             Work::Points => open.thresholds.points,
+            Work::Scalars => open.thresholds.scalars,
         };
         (size >= threshold && self.trusted(open)).then_some(open)
     }
@@ -163,8 +160,32 @@ impl Gpu {
 
     /// Runs on the device where it is worthwhile; what the device cannot do is left to the CPU, which is `None`.
     fn attempt<T>(&self, work: Work, size: usize, f: impl FnOnce(&Open) -> Result<T>) -> Option<T> {
-        let open = self.device_for(work, size)?;
-        f(open).map_err(|e| tracing::warn!("{e}; going on with the CPU")).ok()
+        self.attempt_on(self.device_for(work, size)?, f)
+    }
+
+    /// The same, whatever the size.
+    fn attempt_on<T>(&self, open: &Open, f: impl FnOnce(&Open) -> Result<T>) -> Option<T> {
+        let done = self.trusted(open).then(|| f(open))?;
+        done.map_err(|e| tracing::warn!("{e}; going on with the CPU")).ok()
+    }
+
+    /// The nearest of `count` layers above, as many as are worth it, made on the device; those of less than `home` fractions are
+    /// brought home.
+    fn layers_there(&self, below: Fractions<&Table>, count: usize, home: usize) -> Vec<Fractions<Table>> {
+        let (p, q) = (below.numerators, below.denominators);
+        let (Some(q), true) = (on_device(q), count > 0 && p.is_none_or(|p| on_device(p).is_some())) else {
+            return Vec::new();
+        };
+        let made = self.attempt(Work::Pairs, q.len / 2, |open| {
+            // One layer is worth it, or nothing is attempted; of more, those that are large enough.
+            let worth = (1..=count).take_while(|k| *k == 1 || q.len >> k >= open.thresholds.layers).count();
+            open.core.fraction_layers((p.and_then(on_device), q), worth, open.thresholds.at_once, home)
+        });
+        let place = |layer| match layer {
+            Layer::There([p, q]) => Fractions { numerators: Some(device(p)), denominators: device(q) },
+            Layer::Home([p, q]) => Fractions { numerators: Some(host(p)), denominators: host(q) },
+        };
+        made.unwrap_or_default().into_iter().map(place).collect()
     }
 
     /// Values on the host: borrowed where they are there already.
@@ -205,32 +226,6 @@ impl Gpu {
         tables.iter_mut().zip(values).for_each(|(t, v)| t.0 = Place::Host(v));
         out
     }
-}
-
-/// Takes a downloaded vector only for a table that was on the device.
-trait NextIfDevice {
-    fn next_if_device(&mut self, table: &Table) -> Option<Vec<Fr>>;
-}
-
-impl<I: Iterator<Item = Vec<Fr>>> NextIfDevice for I {
-    fn next_if_device(&mut self, table: &Table) -> Option<Vec<Fr>> {
-        on_device(table).and_then(|_| self.next())
-    }
-}
-
-const fn on_device(table: &Table) -> Option<&DeviceTable> {
-    match &table.0 {
-        Place::Device(t) => Some(t),
-        Place::Host(_) => None,
-    }
-}
-
-const fn host(values: Vec<Fr>) -> Table {
-    Table(Place::Host(values))
-}
-
-const fn device(table: DeviceTable) -> Table {
-    Table(Place::Device(table))
 }
 
 impl Open {
@@ -358,15 +353,21 @@ impl Compute for Gpu {
 
     fn fraction_layer(&self, below: Fractions<&Table>) -> Result<Fractions<Table>> {
         let (p, q) = (below.numerators, below.denominators);
-        if let (Some(q), true) = (on_device(q), p.is_none_or(|p| on_device(p).is_some())) {
-            let p = p.and_then(on_device);
-            if let Some([p, q]) = self.attempt(Work::Pairs, q.len / 2, |open| open.core.fraction_layer(p, q)) {
-                return Ok(Fractions { numerators: Some(device(p)), denominators: device(q) });
-            }
+        if let Some(layer) = self.layers_there(below, 1, 0).pop() {
+            return Ok(layer);
         }
         let numerators = p.map(|p| self.host(p)).transpose()?;
         let above = cpu::fraction_layer(numerators.as_ref().map(|p| p.as_slice()), &self.host(q)?);
         Ok(Fractions { numerators: above.numerators.map(host), denominators: host(above.denominators) })
+    }
+
+    fn fraction_layers(&self, below: &Fractions<Table>, count: usize) -> Result<Vec<Fractions<Table>>> {
+        let home = self.0.core.get().and_then(Option::as_ref).map_or(0, |open| open.thresholds.pairs.saturating_mul(2));
+        let mut layers = self.layers_there(below.as_ref(), count, home);
+        while layers.len() < count {
+            layers.push(self.fraction_layer(layers.last().unwrap_or(below).as_ref())?);
+        }
+        Ok(layers)
     }
 
     fn halves(&self, table: Table, factor: Option<Fr>, offset: Option<Fr>) -> Result<[Table; 2]> {
@@ -383,19 +384,23 @@ impl Compute for Gpu {
 
     fn round(&self, f: Summand, tables: &mut [Table], weights: Weights<'_>, bind: Option<Fr>) -> Result<RoundValues> {
         let pairs = tables[0].len() / if bind.is_some() { 4 } else { 2 };
-        if tables.iter().all(|t| on_device(t).is_some()) {
-            let mut there: Vec<&mut DeviceTable> = tables
-                .iter_mut()
-                .filter_map(|t| match &mut t.0 {
-                    Place::Device(t) => Some(t),
-                    Place::Host(_) => None,
-                })
-                .collect();
-            if let Some(g) = self.attempt(Work::Pairs, pairs, |open| open.core.round(f, &mut there, weights, bind)) {
-                return Ok(g);
-            }
+        if let Some(mut there) = all_on_device(tables)
+            && let Some(g) = self.attempt(Work::Pairs, pairs, |open| open.core.round(f, &mut there, weights, bind))
+        {
+            return Ok(g);
         }
         self.on_host(tables, |values| Cpu.round(f, values, weights, bind))
+    }
+
+    fn rounds_ahead(&self, f: Summand, tables: &mut [Table], weights: Weights<'_>, bind: &[Fr]) -> Result<Option<Ahead>> {
+        let pairs = tables[0].len() >> (bind.len() + 1);
+        let Some(mut there) = all_on_device(tables) else { return Ok(None) };
+        let open = self.holder()?;
+        if !open.thresholds.ahead.contains(pairs) || !Ahead::serves(f) {
+            return Ok(None);
+        }
+        let values = self.attempt_on(open, |open| open.core.rounds_ahead(f, &mut there, weights, bind));
+        Ok(values.flatten())
     }
 
     fn bind(&self, tables: &mut [Table], r: Fr) -> Result<()> {
@@ -425,8 +430,9 @@ impl Compute for Gpu {
     }
 
     fn commit_dense(&self, generators: &[Point], row: &[Fr], blind: Fr) -> Result<Point> {
-        // One row of full-width scalars is milliseconds on the CPU, beside the device's work.
-        Cpu.commit_dense(generators, row, blind)
+        let made =
+            self.attempt(Work::Scalars, row.len(), |open| open.tables.commit_dense(&open.core, generators, row, blind));
+        made.map_or_else(|| Cpu.commit_dense(generators, row, blind), Ok)
     }
 
     fn commit_scalars(&self, pairs: &[(Fr, Fr)]) -> Result<Vec<Point>> {

@@ -1,11 +1,15 @@
-//! Commitments on the device: sums of generators, and of their multiples from fixed-base tables.
+//! Commitments on the device: sums of generators, of their multiples from fixed-base tables, and by buckets (Pippenger) where
+//! scalars are of full width. The host sorts digits into buckets; the device adds them up and weighs stretches of them.
 
-use super::core::{Core, View};
+use super::core::{Core, Params, View, groups};
+use super::kernels::Kernel;
 use super::memory::{ELEMENT, reduced};
 use crate::algebra::Fr;
+use crate::algebra::batch_add::Lists;
 use crate::algebra::g1::Point;
+use crate::algebra::msm::{self, Digits};
 use crate::compute::cpu::Cpu;
-use crate::compute::cpu::points::{add_blinds, cut_rows};
+use crate::compute::cpu::points::{add_blinds, blinded, cut_rows};
 use crate::compute::{Compute, ComputeError, Result};
 use crate::model::TernaryMatrix;
 use ark_bn254::{Fq, G1Projective};
@@ -16,36 +20,71 @@ use std::sync::{Mutex, PoisonError};
 /// Largest value that the tables have a multiple for.
 const LARGEST: usize = 255;
 
-/// Multiples of generators on the device, made when first wanted.
+/// Entries or points that one invocation adds up.
+const RUN: u32 = 32;
+/// Buckets that one invocation weighs, at most; a power of two.
+const STRETCH: usize = 32;
+/// Bytes of a point in XYZZ coordinates.
+const POINT: usize = 4 * ELEMENT as usize;
+
+/// Points on the device, and which generators they were made of.
+type Slot = Mutex<Option<(Vec<Point>, View)>>;
+
+/// Tables of generators on the device, made when first wanted.
 #[derive(Debug, Default)]
-pub(super) struct Tables(Mutex<Option<(Vec<Point>, View)>>);
+pub(super) struct Tables {
+    generators: Slot,
+    multiples: Slot,
+}
+
+/// What a slot holds, made again where it is of other generators.
+fn kept(slot: &Slot, generators: &[Point], make: impl FnOnce() -> Result<View>) -> Result<View> {
+    let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((of, view)) = &*slot
+        && of == generators
+    {
+        return Ok(view.clone());
+    }
+    let view = make()?;
+    *slot = Some((generators.to_vec(), view.clone()));
+    Ok(view)
+}
+
+/// `v·G_j` for `v` from 1 to 255, for every generator.
+fn multiples(core: &Core, generators: &[Point]) -> Result<View> {
+    let multiples: Option<Vec<Vec<Point>>> = generators
+        .par_iter()
+        .map(|g| {
+            let g = g.to_affine();
+            let mut sum = G1Projective::zero();
+            let all: Vec<_> = (0..LARGEST)
+                .map(|_| {
+                    sum += g;
+                    sum
+                })
+                .collect();
+            Point::normalise(&all)
+        })
+        .collect();
+    core.point_table(&multiples.ok_or(ComputeError::Identity)?.concat())
+}
 
 impl Tables {
-    /// `v·G_j` for `v` from 1 to 255, for every generator.
-    fn get(&self, core: &Core, generators: &[Point]) -> Result<View> {
-        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, view)) = &*slot
-            && of == generators
-        {
-            return Ok(view.clone());
+    /// `Com(row; blind)` for a row of full-width scalars, by buckets.
+    pub(super) fn commit_dense(&self, core: &Core, generators: &[Point], row: &[Fr], blind: Fr) -> Result<Point> {
+        let digits = Digits::full_width(row);
+        let buckets = digits.buckets();
+        let sorted: Vec<Lists> = digits.windows().par_iter().map(|w| msm::sort(w, buckets)).collect();
+        let entries: Vec<u32> = sorted.iter().flat_map(|l| l.entries().iter().map(|e| e.raw())).collect();
+        if entries.is_empty() {
+            return blinded(G1Projective::ZERO, &blind);
         }
-        let multiples: Option<Vec<Vec<Point>>> = generators
-            .par_iter()
-            .map(|g| {
-                let g = g.to_affine();
-                let mut sum = G1Projective::zero();
-                let all: Vec<_> = (0..LARGEST)
-                    .map(|_| {
-                        sum += g;
-                        sum
-                    })
-                    .collect();
-                Point::normalise(&all)
-            })
-            .collect();
-        let view = core.point_table(&multiples.ok_or(ComputeError::Identity)?.concat())?;
-        *slot = Some((generators.to_vec(), view.clone()));
-        Ok(view)
+        let lengths: Vec<u32> = sorted.iter().flat_map(Lists::lengths).map(|n| n as u32).collect();
+        let stretch = STRETCH.min(buckets);
+        let table = kept(&self.generators, generators, || core.point_table(generators))?;
+        let sums = projective(core, &core.bucket_sums(&table, &entries, lengths, stretch)?)?;
+        let windows: Vec<_> = sums.par_chunks(2 * buckets / stretch).map(|s| window_sum(s, stretch)).collect();
+        blinded(digits.recompose(&windows), &blind)
     }
 
     /// `Com(row; blind)` for rows of small integers: those from 0 to 255 on the device, others on the CPU.
@@ -62,7 +101,7 @@ impl Tables {
             chosen.map(|((row, blind), _)| (*row, *blind)).unzip()
         };
         let (here, there) = (pick(false), pick(true));
-        let table = self.get(core, generators)?;
+        let table = kept(&self.multiples, generators, || multiples(core, generators))?;
         let (on_cpu, on_device) = rayon::join(
             || Cpu.commit_rows(generators, &here.0, &here.1),
             || -> Result<Vec<Point>> {
@@ -79,6 +118,64 @@ impl Tables {
         let (mut on_cpu, mut on_device) = (on_cpu?.into_iter(), on_device?.into_iter());
         let merged = small.iter().map(|s| if *s { on_device.next() } else { on_cpu.next() });
         merged.collect::<Option<Vec<_>>>().ok_or(ComputeError::Identity)
+    }
+}
+
+/// The sum of a window from the sum `S_c` and the weighted sum `T_c` of every stretch of buckets: `Σ T_c + stretch·Σ c·S_c`.
+fn window_sum(sums: &[G1Projective], stretch: usize) -> G1Projective {
+    let (mut running, mut later, mut total) = (G1Projective::ZERO, G1Projective::ZERO, G1Projective::ZERO);
+    for pair in sums.chunks_exact(2).rev() {
+        // A sum counts once for every stretch before its own.
+        later += running;
+        running += pair[0];
+        total += pair[1];
+    }
+    for _ in 0..stretch.trailing_zeros() {
+        later.double_in_place();
+    }
+    total + later
+}
+
+/// Cuts lists into runs of up to [`RUN`], one at least: where each ends, and how many runs each list has become.
+fn cut(lengths: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    let (mut ends, mut runs, mut end) = (Vec::with_capacity(lengths.len()), Vec::with_capacity(lengths.len()), 0);
+    for &length in lengths {
+        let count = length.div_ceil(RUN).max(1);
+        ends.extend((1..=count).map(|k| end + length.min(k * RUN)));
+        runs.push(count);
+        end += length;
+    }
+    (ends, runs)
+}
+
+impl Core {
+    /// Sums and weighted sums of stretches of buckets, in XYZZ coordinates; `lengths`: how many of the entries are in each bucket.
+    fn bucket_sums(&self, table: &View, entries: &[u32], lengths: Vec<u32>, stretch: usize) -> Result<Vec<u8>> {
+        let (buckets, mut commands) = (lengths.len(), self.commands());
+        let (mut lengths, mut sums) = (lengths, None);
+        loop {
+            // Runs of entries, then runs of what those have become, until every bucket is one point.
+            let (ends, runs) = cut(&lengths);
+            let out = self.scratch(ends.len() * POINT)?;
+            let (params, grid) = (Params { n: ends.len() as u32, ..Params::default() }, (groups(ends.len()), 1));
+            let ends = self.integers(&ends)?;
+            match &sums {
+                None => {
+                    let views = [table, &self.integers(entries)?, &ends, &out];
+                    self.dispatch(&mut commands, Kernel::BucketEntries, params, &views, grid)?;
+                }
+                Some(sums) => self.dispatch(&mut commands, Kernel::BucketRuns, params, &[sums, &ends, &out], grid)?,
+            }
+            let sums = &*sums.insert(out);
+            if runs.iter().all(|n| *n == 1) {
+                let n = buckets / stretch;
+                let out = self.scratch(2 * n * POINT)?;
+                let params = Params { n: n as u32, a: stretch as u32, ..Params::default() };
+                self.dispatch(&mut commands, Kernel::BucketWeigh, params, &[sums, &out], (groups(n), 1))?;
+                return Ok(self.read(commands, &[&out])?.swap_remove(0));
+            }
+            lengths = runs;
+        }
     }
 }
 
@@ -114,5 +211,5 @@ fn projective(core: &Core, bytes: &[u8]) -> Result<Vec<G1Projective>> {
             G1Projective::new_unchecked(x * zz.square(), y * zzz.square(), zzz)
         })
     };
-    bytes.par_chunks_exact(4 * word).map(convert).collect::<Option<Vec<_>>>().ok_or_else(faulty)
+    bytes.par_chunks_exact(POINT).map(convert).collect::<Option<Vec<_>>>().ok_or_else(faulty)
 }

@@ -5,7 +5,7 @@
 use super::check::{elements, matrix, place};
 use super::field::Arithmetic;
 use super::kernels::Kernel;
-use super::{Choice, Gpu, Options, Thresholds};
+use super::{Choice, Gpu, Options, Span, Thresholds};
 use crate::algebra::Fr;
 use crate::algebra::eq::SplitEq;
 use crate::commit::Generators;
@@ -17,6 +17,8 @@ use crate::model::{Architecture, Network};
 use crate::protocol::{NoProgress, Proof, Session, key, ternarity};
 use ark_ff::{BigInt, PrimeField};
 use std::sync::OnceLock;
+
+mod passes;
 
 fn options(arithmetic: Arithmetic) -> Options {
     let name = std::env::var("ZKTERN_TEST_ADAPTER").unwrap_or_else(|_| "llvmpipe".into());
@@ -324,10 +326,25 @@ fn planted_faults_are_found() {
         let apply = kernel == Kernel::Apply;
         if apply { text.replace("sum -= x[", "sum += x[") } else { text }
     }
+    fn wrong_order(kernel: Kernel, text: String) -> String {
+        let layers = matches!(kernel, Kernel::FractionLeaves | Kernel::FractionLayer);
+        if layers { text.replace("params.a == 3u);", "false);") } else { text }
+    }
+    fn wrong_second(kernel: Kernel, text: String) -> String {
+        let ahead = kernel == Kernel::AheadFraction;
+        if ahead { text.replace("fr_mul(params.y,", "fr_mul(params.x,") } else { text }
+    }
+    fn wrong_double(kernel: Kernel, text: String) -> String {
+        let weigh = kernel == Kernel::BucketWeigh;
+        if weigh { text.replace("return twice(c.start);", "return identity();") } else { text }
+    }
     for (sabotage, verb) in [
         (wrong as fn(Kernel, String) -> String, "arithmetic"),
         (wrong_points, "commitments"),
         (wrong_layer, "integer layer"),
+        (wrong_order, "several fraction layers"),
+        (wrong_second, "two sumcheck rounds"),
+        (wrong_double, "commitments"),
     ] {
         let options = Options { sabotage: Some(sabotage), ..options(Arithmetic::Native) };
         let Some(gpu) = open(options) else { return };
@@ -343,17 +360,32 @@ fn wrong_results_are_caught_and_the_cpu_proves() {
         let round = kernel == Kernel::RoundFraction;
         if round { text.replace("partials[3u * group.x + 1u] = v", "partials[3u * group.x + 1u] = u") } else { text }
     }
+    fn wrong_rows(kernel: Kernel, text: String) -> String {
+        let ahead = kernel == Kernel::AheadFraction;
+        if ahead { text.replace("partials[at + 1u] = v", "partials[at + 1u] = u") } else { text }
+    }
     fn wrong_layer(kernel: Kernel, text: String) -> String {
         let apply = kernel == Kernel::Apply;
         if apply { text.replace("sum -= x[", "sum += x[") } else { text }
+    }
+    fn wrong_sign(kernel: Kernel, text: String) -> String {
+        let buckets = kernel == Kernel::BucketEntries;
+        if buckets { text.replace("fq_sub(zero(), point.y)", "point.y") } else { text }
     }
     fn garbage(kernel: Kernel, text: String) -> String {
         let gather = kernel == Kernel::Gather;
         let all_ones = "out[i] = F(vec4<u32>(0xffffffffu), vec4<u32>(0xffffffffu));";
         if gather { text.replace("out[i] = values[min(indices[i], params.b - 1u)];", all_ones) } else { text }
     }
-    for sabotage in [wrong_sums as fn(Kernel, String) -> String, wrong_layer, garbage] {
-        let options = Options { sabotage: Some(sabotage), ..options(Arithmetic::Native) };
+    let (always, one_by_one) = (Thresholds::ALWAYS, Thresholds { ahead: Span::NEVER, ..Thresholds::ALWAYS });
+    for (sabotage, thresholds) in [
+        (wrong_sums as fn(Kernel, String) -> String, one_by_one),
+        (wrong_rows, always),
+        (wrong_layer, always),
+        (wrong_sign, always),
+        (garbage, always),
+    ] {
+        let options = Options { sabotage: Some(sabotage), thresholds: Some(thresholds), ..options(Arithmetic::Native) };
         let Some(gpu) = open(options) else { return };
         assert!(prove(gpu.clone()) == *by_cpu());
         assert!(!gpu.give_up_device(), "it was given up");

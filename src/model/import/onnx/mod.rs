@@ -17,11 +17,11 @@
 //! Initialisers may be floats of 16, 32 or 64 bits, bfloat16, or integers of 8 to 64 bits, in the file or beside it.
 //!
 //! # Why a reader of our own
-//! A model is read in place: [`wire`] borrows every tensor from the file's bytes, so that weights are copied once, into the
-//! network, and nothing is allocated for what a file only claims. `prost` would be the choice of a library (maintained, safe, a
-//! few message structs with derive macros), but it decodes whole messages into owned values first: a repeated field of empty
-//! nodes, two bytes each in the file, becomes a hundred times its size in memory before any check can look at it, and there is
-//! no limit to set. `onnx-pb` (prost 0.6, of 2020) and `onnx-protobuf` generate all of ONNX on top of the same decoding, and
+//! A model is read in place: the module `wire` borrows every tensor from the file's bytes, so that weights are copied once, into
+//! the network, and nothing is allocated for what a file only claims. `prost` would be the choice of a library (maintained,
+//! safe, a few message structs with derive macros), but it decodes whole messages into owned values first: a repeated field of
+//! empty nodes, two bytes each in the file, becomes many times its size in memory before any check can look at it, and there is
+//! no limit to set. `onnx-pb` (prost 0.6, of 2020) and `onnx-protobuf` generate all of ONNX on top of such decoding, and
 //! `tract-onnx` is an inference engine of more than a hundred crates. What is needed here is four wire types and ten messages.
 
 mod chain;

@@ -1,0 +1,16 @@
+// out[run] = sum of a run of points. n: runs, an invocation each. Exact whatever the points are.
+@group(0) @binding(1) var<storage, read> points: array<Point>;
+// Where every run ends.
+@group(0) @binding(2) var<storage, read> ends: array<u32>;
+@group(0) @binding(3) var<storage, read_write> out: array<Point>;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
+  for (var run = id.x; run < params.n; run += groups.x * 64u) {
+    var k = 0u;
+    if (run > 0u) { k = ends[run - 1u]; }
+    var sum = identity();
+    for (; k < ends[run]; k++) { sum = join_points(sum, points[k]); }
+    out[run] = sum;
+  }
+}

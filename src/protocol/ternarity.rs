@@ -126,6 +126,10 @@ mod prover {
         match super::verify(key, &proof) {
             Ok(()) => Ok(proof),
             Err(VerifyError::UnluckyChallenge) => Err(ProveError::UnluckyChallenge),
+            Err(e) if compute.give_up_device() => {
+                tracing::warn!("the device's results are wrong ({e}); proving again on the CPU; run zktern doctor");
+                prove(compute, network, key, secret, seed)
+            }
             Err(_) => Err(ProveError::Internal("the ternarity proof just made is not valid")),
         }
     }

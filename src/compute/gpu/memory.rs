@@ -104,6 +104,12 @@ impl Heap {
         self.uploaded.load(Ordering::Relaxed)
     }
 
+    /// Submissions so far, on a device that is not to be lost after some.
+    #[cfg(test)]
+    pub(super) fn submitted(&self) -> u64 {
+        u64::MAX - self.submissions.load(Ordering::Relaxed)
+    }
+
     /// Waits until all submissions are done.
     pub(super) fn wait(&self) -> Result<()> {
         let waited = self.device.device.poll(wgpu::PollType::Wait { submission_index: None, timeout: Some(PATIENCE) });

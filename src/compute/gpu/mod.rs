@@ -404,6 +404,10 @@ impl Compute for Gpu {
     }
 
     fn bind(&self, tables: &mut [Table], r: Fr) -> Result<()> {
+        if tables.iter().any(|t| self.device_for(Work::Pairs, t.len() / 2).is_none()) {
+            // All with one wait.
+            self.bring_home(tables)?;
+        }
         for table in tables.iter_mut() {
             let size = table.len() / 2;
             let bound = match &mut table.0 {

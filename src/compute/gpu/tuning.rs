@@ -168,14 +168,13 @@ fn pairs(core: &Core) -> usize {
 }
 
 /// Two rounds in one pass against a round and the next, where each is made from `pairs` pairs on the device.
-fn ahead(core: &Core, pairs: usize) -> Span {
-    let sizes: Vec<usize> = (10..=19).map(|k| 1 << k).collect();
+pub(super) fn ahead(core: &Core, sizes: &[usize], pairs: usize) -> Span {
     let round = |n| if n < pairs { round_here(n) } else { round_there(core, n) };
     let both = |n: usize| {
         let split = weights(n / 2);
         on_device(core, n, |t| core.rounds_ahead(Summand::Fraction, t, Weights::Eq(&split, 0), &[]).ok()?.map(drop))
     };
-    span(&sizes, both, |n| Some(round(n)? + round(n / 2)?))
+    span(sizes, both, |n| Some(round(n)? + round(n / 2)?))
 }
 
 /// The candidate that takes least.
@@ -186,7 +185,7 @@ fn best(candidates: impl IntoIterator<Item = usize>, f: impl Fn(usize) -> Option
 
 /// Layers of fractions to a dispatch, and down to which size they are made on the device: the rest of a tree is the CPU's, as
 /// are rounds of less than `pairs` pairs, for which layers are read back.
-fn layers(core: &Core, pairs: usize) -> Option<(usize, usize)> {
+pub(super) fn layers(core: &Core, pairs: usize) -> Option<(usize, usize)> {
     let (count, lowest) = (6, core.upload(&values(1 << 17)).ok()?);
     let at_once = best(1..=MOST_LAYERS, |k| {
         // The last layer is read, and waited for.
@@ -234,15 +233,15 @@ fn terms(core: &Core) -> usize {
     )
 }
 
-fn scalars(core: &Core) -> usize {
-    let sizes = [1 << 10, 1 << 12, 1 << 14];
+/// Full-width scalars of a row, of sizes in ascending order.
+pub(super) fn scalars(core: &Core, sizes: &[usize]) -> usize {
     let all: Vec<G1Projective> =
         std::iter::successors(Some(G1Projective::generator()), |p| Some(p.double())).take(sizes[sizes.len() - 1]).collect();
     let Some(points) = Point::normalise(&all) else { return usize::MAX };
     let row: Vec<Fr> = values(points.len()).iter().map(|v| v.square().square() * v).collect();
     let tables = Tables::default();
     search(
-        &sizes,
+        sizes,
         |n| time(|| tables.commit_dense(core, &points[..n], &row[..n], Fr::ONE).ok()),
         |n| time(|| Cpu.commit_dense(&points[..n], &row[..n], Fr::ONE).ok()),
     )
@@ -258,5 +257,7 @@ pub(super) fn measure(core: &Core) -> Thresholds {
     // An addition of points is some ten multiplications, for the CPU as for the device, and a row's wait is one: a device that
     // wins a round of n pairs, about as many multiplications, wins some rows of as many values.
     let points = pairs.saturating_mul(4);
-    Thresholds { pairs, terms, points, scalars: scalars(core), ahead: ahead(core, pairs), layers, at_once }
+    let ahead = ahead(core, &(10..=19).map(|k| 1 << k).collect::<Vec<_>>(), pairs);
+    let scalars = scalars(core, &[1 << 10, 1 << 12, 1 << 14]);
+    Thresholds { pairs, terms, points, scalars, ahead, layers, at_once }
 }

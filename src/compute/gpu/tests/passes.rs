@@ -4,6 +4,7 @@ use super::*;
 use crate::algebra::g1::Point;
 use crate::compute::gpu::passes::{Layer, MOST_LAYERS};
 use crate::compute::gpu::table::on_device;
+use crate::compute::gpu::tuning;
 use crate::compute::reference::Reference;
 use crate::sumcheck::Rounds;
 use ark_ff::AdditiveGroup;
@@ -154,6 +155,42 @@ fn full_width_rows_by_buckets() {
         assert_eq!(gpu.commit_dense(&pair, &[Fr::from(3u64); 2], Fr::ZERO), Err(ComputeError::Identity));
         assert_eq!(gpu.commit_dense(g, &[Fr::ZERO; 9], Fr::ZERO), Err(ComputeError::Identity));
     }
+}
+
+/// What it is for: half as many submissions, each of which is waited for, and one for a whole tree.
+#[test]
+fn submissions_are_spared() {
+    let Some(gpu) = open(options(Arithmetic::Native)) else { return };
+    let heap = &gpu.holder().unwrap().core.heap;
+    for k in [8, 11] {
+        let mut tables = [table(&gpu, &elements(1 << k, 1)), table(&gpu, &elements(1 << k, 2))];
+        let (mut passes, before) = (Rounds::default(), heap.submitted());
+        for (i, r) in elements(k, 3).into_iter().enumerate() {
+            passes.next(&gpu, Summand::Product, &mut tables, Weights::Plain, k - i).unwrap();
+            passes.challenge(r);
+        }
+        passes.finish(&gpu, &mut tables).unwrap();
+        // The last one brings both tables home.
+        assert_eq!(heap.submitted() - before, k as u64 / 2 + 1, "{k} rounds");
+    }
+    let leaves = Fractions { numerators: None, denominators: table(&gpu, &elements(1 << 10, 4)) };
+    let before = heap.submitted();
+    let layers = gpu.fraction_layers(&leaves, 10).unwrap();
+    let root = layers[9].numerators.as_ref().unwrap();
+    assert_eq!((gpu.download(root).unwrap().len(), heap.submitted() - before), (1, 1), "the root is there at once");
+}
+
+/// What a fast device has measured when it is opened. Times are not looked at: only that all of it works, and answers in range.
+#[test]
+fn thresholds_are_measured_within_their_ranges() {
+    let Some(gpu) = open(options(Arithmetic::Native)) else { return };
+    let core = &gpu.holder().unwrap().core;
+    let span = tuning::ahead(core, &[16, 32], 32);
+    assert!(span == Span::NEVER || ([16, 32].contains(&span.from) && [32, 64].contains(&span.until)), "{span:?}");
+    let (smallest, at_once) = tuning::layers(core, 64).unwrap();
+    assert!([1, 16, 32, 64, 128].contains(&smallest) && (1..=MOST_LAYERS).contains(&at_once), "{smallest}, {at_once}");
+    let scalars = tuning::scalars(core, &[8, 64]);
+    assert!([8, 64, usize::MAX].contains(&scalars), "{scalars}");
 }
 
 /// Every mixture of one and two rounds, of device and host: the CPU's bytes.

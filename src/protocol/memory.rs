@@ -31,8 +31,8 @@ use crate::model::Architecture;
 /// Most inputs of one proof that [`Memory::parts`] plans: beyond it a proof gains nothing from being larger.
 pub const MAX_PART: usize = 1 << 14;
 
-/// The program with its code, tables of the two fixed bases and runtime, in bytes.
-const PROGRAM: u64 = 7 << 20;
+/// The program with its code, tables of the two fixed bases and runtime, in bytes; with what a GPU's libraries bring along.
+const PROGRAM: u64 = if cfg!(feature = "gpu") { 12 << 20 } else { 7 << 20 };
 /// What a thread holds: its stack, and buffers of point additions.
 const THREAD: u64 = 1 << 19;
 

@@ -76,7 +76,7 @@ fn bench_refuses_before_it_starts() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     let suite = fail(at, 2, &["bench", "gkr", "--json-file", "rows.json"]);
-    assert!(suite.contains("matvec, mlp, stages, all"), "{suite}");
+    assert!(suite.contains("matvec, mlp, aggregate, stages, all"), "{suite}");
     assert!(fail(at, 2, &["bench", "matvec", "--only", "gkr"]).contains("gkr-dense"));
     for args in [
         &["bench", "matvec", "--samples", "0"][..],

@@ -12,8 +12,8 @@ use crate::compute::Compute;
 use crate::protocol::progress::Clock;
 use crate::protocol::prove::resume;
 use crate::protocol::session::Prepared;
-use crate::protocol::{Instance, Progress, ProveError, Session, Stage, StageTimes};
-use crate::transcript::{Blinds, DIGEST, Writer, digest};
+use crate::protocol::{Progress, ProveError, Session, Stage, StageTimes};
+use crate::transcript::{Blinds, DIGEST, Transcript, Writer, digest};
 use zeroize::Zeroizing;
 
 impl<C: Compute> Session<C> {
@@ -30,7 +30,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Deferred, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed("zktern/v1/leaf-blinds", instance, inputs, entropy, attempt);
+            let seed = |statement: &Transcript| self.seed("zktern/v1/leaf-blinds", statement, inputs, entropy, attempt);
             self.defer_once(inputs, private, context, &seed, progress)
         })
     }
@@ -40,7 +40,7 @@ impl<C: Compute> Session<C> {
         inputs: &[i32],
         private: bool,
         context: &[u8],
-        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
+        seed: &dyn Fn(&Transcript) -> [u8; 32],
         progress: &dyn Progress,
     ) -> Result<(Deferred, StageTimes), ProveError> {
         self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {

@@ -59,10 +59,10 @@ impl<C: Compute> Session<C> {
         clock: &mut Clock<'_>,
         prepare: &(impl Fn(&mut Writer<'_>) + Sync),
     ) -> Result<WrittenBody, ProveError> {
-        let Prepared { instance, inputs, trace, lookups } = prepared;
+        let Prepared { instance, transcript, inputs, trace, lookups } = prepared;
         let (plan, arch, compute) = (instance.plan(), self.key.architecture(), &self.compute);
         let layers = arch.layers();
-        let mut writer = Writer::new(instance.transcript(), plan.body_scalars(), blinds, compute)?;
+        let mut writer = Writer::new(transcript.clone(), plan.body_scalars(), blinds, compute)?;
         prepare(&mut writer);
         let mut products = Vec::with_capacity(plan.products());
 
@@ -131,7 +131,7 @@ impl<C: Compute> Session<C> {
         row_blinds: &[Fr],
         vectors: &mut [Combined],
     ) -> Result<(), ProveError> {
-        let Prepared { instance, inputs, trace, lookups } = prepared;
+        let Prepared { instance, inputs, trace, lookups, .. } = prepared;
         let (plan, arch) = (instance.plan(), self.key.architecture());
         let layers = arch.layers();
         let weights = self.compute.upload(scope.batch_weights.clone())?;

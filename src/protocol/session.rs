@@ -12,7 +12,7 @@ use crate::commit::{Generators, Pedersen};
 use crate::compute::Compute;
 use crate::lookup::layers::Holding;
 use crate::model::Network;
-use crate::transcript::{Blinds, digest};
+use crate::transcript::{Blinds, Transcript, digest};
 use zeroize::Zeroizing;
 
 /// A loaded model, key and backend: everything that many proofs share. May be used from several threads.
@@ -31,6 +31,8 @@ pub struct Session<C: Compute> {
 /// A statement and its witness.
 pub(crate) struct Prepared<'a> {
     pub(crate) instance: &'a Instance<'a>,
+    /// That has absorbed the statement.
+    pub(crate) transcript: Transcript,
     pub(crate) inputs: &'a [i32],
     pub(crate) trace: Trace,
     pub(crate) lookups: Lookups,
@@ -99,7 +101,7 @@ impl<C: Compute> Session<C> {
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.retry(|attempt| {
-            let seed = |instance: &Instance<'_>| self.seed("zktern/v1/proof-blinds", instance, inputs, entropy, attempt);
+            let seed = |statement: &Transcript| self.seed("zktern/v1/proof-blinds", statement, inputs, entropy, attempt);
             self.attempt(inputs, private, context, &seed, progress)
         })
     }
@@ -121,12 +123,12 @@ impl<C: Compute> Session<C> {
     pub(crate) fn seed(
         &self,
         purpose: &str,
-        instance: &Instance<'_>,
+        statement: &Transcript,
         inputs: &[i32],
         entropy: &[u8; 32],
         attempt: u8,
     ) -> [u8; 32] {
-        let statement = instance.transcript().squeeze("seed");
+        let statement = statement.clone().squeeze("seed");
         let pieces: [&[u8]; 5] = [purpose.as_bytes(), entropy, self.secret.seed(), &statement, &[attempt]];
         // Some values at a time: a batch has many.
         let values = inputs.chunks(1 << 10).map(|v| v.iter().flat_map(|v| v.to_be_bytes()).collect());
@@ -141,7 +143,7 @@ impl<C: Compute> Session<C> {
         inputs: &[i32],
         private: bool,
         context: &[u8],
-        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
+        seed: &dyn Fn(&Transcript) -> [u8; 32],
         progress: &dyn Progress,
     ) -> Result<(Proof, StageTimes), ProveError> {
         self.prepared(inputs, private, context, seed, progress, |prepared, blinds, clock| {
@@ -158,7 +160,7 @@ impl<C: Compute> Session<C> {
         inputs: &[i32],
         private: bool,
         context: &[u8],
-        seed: &dyn Fn(&Instance<'_>) -> [u8; 32],
+        seed: &dyn Fn(&Transcript) -> [u8; 32],
         progress: &dyn Progress,
         then: impl FnOnce(Prepared<'_>, &mut Blinds, &mut Clock<'_>) -> Result<T, ProveError>,
     ) -> Result<(T, StageTimes), ProveError> {
@@ -171,8 +173,10 @@ impl<C: Compute> Session<C> {
         let lookups = Lookups::find(&self.compute, &plan, arch, &trace, inputs)?;
         let logits = trace.take_logits();
         let instance = Instance::new(&self.key, (!private).then_some(inputs), &logits, context)?;
-        let mut blinds = Blinds::new(seed(&instance));
-        let prepared = Prepared { instance: &instance, inputs, trace, lookups };
+        // Hashed once: the inputs of a large batch are megabytes.
+        let transcript = instance.transcript();
+        let mut blinds = Blinds::new(seed(&transcript));
+        let prepared = Prepared { instance: &instance, transcript, inputs, trace, lookups };
         let made = then(prepared, &mut blinds, &mut clock)?;
         Ok((made, clock.finish()))
     }

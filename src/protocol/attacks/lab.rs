@@ -182,7 +182,7 @@ impl Lab {
         let prepare = |w: &mut Writer<'_>| w.tamper = Some(hook());
         let Witness { inputs, trace, lookups } = witness.clone();
         let inputs = &inputs;
-        let prepared = Prepared { instance, inputs, trace, lookups };
+        let prepared = Prepared { instance, transcript: instance.transcript(), inputs, trace, lookups };
         self.session.run(&prepared, &mut blinds, &mut Clock::start(&NoProgress), prepare).unwrap()
     }
 

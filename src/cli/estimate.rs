@@ -114,7 +114,9 @@ pub(super) fn run(args: &args::Estimate, out: &Output) -> Result<(), Failure> {
     let network = files::read_network(&args.network)?;
     let arch = Architecture::of(&network, key::best_row_width(&network, key::Profile::Balanced))?;
     let threads = rayon::current_num_threads();
-    let memory = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads };
+    // Inputs as .npy of 32-bit integers.
+    let file = 4 * (args.count as u64).saturating_mul(arch.inputs(0) as u64);
+    let memory = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads, file };
     let budget = Budget::given(args.memory);
     let parts = budget.parts(&memory, args.count)?;
     // Everything below is about one proof, the largest.

@@ -141,6 +141,11 @@ pub(super) fn read_inputs(path: &Path, network: &crate::model::Architecture) -> 
     read_all_inputs(&input_files(&[path])?, network, &read_foreign)
 }
 
+/// Bytes of the largest of some files.
+pub(super) fn largest(paths: &[PathBuf]) -> u64 {
+    paths.iter().filter_map(|path| std::fs::metadata(path).ok()).map(|m| m.len()).max().unwrap_or(0)
+}
+
 /// Inputs of a network from files, one after the other, each read as `read` does.
 pub(super) fn read_all_inputs(
     paths: &[PathBuf],

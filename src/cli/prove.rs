@@ -67,7 +67,8 @@ impl OnDevice for Prove<'_> {
         let non_zeros = session.network().non_zeros();
         // The same on all ranks, so that all split the batch alike.
         let threads = team.numbers(rayon::current_num_threads() as u64)?.into_iter().max().unwrap_or(1) as usize;
-        let memory = Memory { arch, non_zeros, private: args.private_input, threads };
+        let file = team.numbers(files::largest(&sources))?.into_iter().max().unwrap_or(0);
+        let memory = Memory { arch, non_zeros, private: args.private_input, threads, file };
         let budget = Budget::of_team(args.memory, team)?;
         let parts = budget.parts(&memory, batch)?;
         let split = budget.why_split(&memory, batch, &parts);

@@ -12,6 +12,7 @@
 //! | lookup | `4·H + 4·Q + 4·N`, `64·R`, `96·T`, and the tree, see [`Holding::bytes`] |
 //! | linear | `4·H + 4·Q + 4·N`, `64·R`, `32·T + 96·J + 96·V + 96·B` |
 //! | closing | the proof, its file, and its verification: `8·w·B` when the inputs are public, `8·O`, `256·R` |
+//! | reading | the largest file of inputs, beside its values |
 //! | report | the outputs of all proofs as text and numbers, 64 each |
 //!
 //! To this comes what an allocator keeps of what was given back, a fifth, and some for every thread: these factors were measured
@@ -80,6 +81,8 @@ pub struct Memory<'a> {
     pub private: bool,
     /// Threads of the backend.
     pub threads: usize,
+    /// Bytes of the largest file that inputs are read from; 0 when they come from elsewhere.
+    pub file: u64,
 }
 
 impl Memory<'_> {
@@ -91,7 +94,7 @@ impl Memory<'_> {
         let plan = Plan::new(self.arch, batch, self.private)?;
         // Reported when the last proof is done.
         let report = 64 * inputs as u64 * self.arch.logits() as u64;
-        let all = self.throughout(inputs) + self.stages(&plan, holding).max(report);
+        let all = self.throughout(inputs) + self.stages(&plan, holding).max(report).max(self.file);
         Ok(all + all / 5 + THREAD * self.threads as u64 + PROGRAM)
     }
 
@@ -191,7 +194,7 @@ mod tests {
     }
 
     fn memory(arch: &Architecture) -> Memory<'_> {
-        Memory { arch, non_zeros: 25_408, private: false, threads: 2 }
+        Memory { arch, non_zeros: 25_408, private: false, threads: 2, file: 0 }
     }
 
     #[test]

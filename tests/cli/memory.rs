@@ -52,6 +52,19 @@ fn kept(document: &Value, budget: u64) {
     }
 }
 
+/// Where reading the inputs takes more than proving them in many parts.
+#[test]
+fn inputs_are_counted_while_they_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    succeed(at, &["random", "--shape", "784,16,10", "-o", "net.tern", "--input", "x.npy", "--count", "4096"]);
+    succeed(at, &["commit", "net.tern", "-o", "net.vk", "--secret", "net.key"]);
+    let refused = fail(at, 2, &["prove", "net.tern", "x.npy", "-o", "out.proof", "--batch", "--memory", "1000"]);
+    let smallest = refused.split("at least ").nth(1).unwrap().split(' ').next().unwrap().parse().unwrap();
+    assert!(smallest > 2 * 4 * 784 * 4096, "{refused}");
+    kept(&within(at, smallest), smallest);
+}
+
 #[test]
 fn budgets_are_kept_and_do_not_change_the_proof() {
     let folder = large();

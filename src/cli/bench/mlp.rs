@@ -130,7 +130,7 @@ fn network<C: Compute + Clone>(
         let inputs = random::inputs(network, *batch, 2);
         let plan = Plan::new(&arch, *batch, false)?;
         let threads = rayon::current_num_threads();
-        let model = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads };
+        let model = Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads, file: 0 };
         let bytes = model.bytes(*batch, *batch, Holding::ALL)? as f64;
         memory::require(bytes, &format!("{} with {batch} inputs", network.name), "use a smaller --count")?;
         let start = Instant::now();

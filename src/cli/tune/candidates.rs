@@ -76,8 +76,13 @@ impl<C: Compute + Clone> Trials<'_, C> {
         let arch = Architecture::of(&network, key::best_row_width(&network, key::Profile::Balanced))?;
         let plan = Plan::new(&arch, self.batch, false)?;
         let work = Work::new(&plan, arch.row_width, network.non_zeros(), estimate::committed(&plan, &arch));
-        let memory =
-            Memory { arch: &arch, non_zeros: network.non_zeros(), private: false, threads: rayon::current_num_threads() };
+        let memory = Memory {
+            arch: &arch,
+            non_zeros: network.non_zeros(),
+            private: false,
+            threads: rayon::current_num_threads(),
+            file: 0,
+        };
         let (cost, memory) = (work.seconds(&self.units), memory.bytes(self.batch, self.batch, Holding::ALL)? as f64);
         let new = Candidate { choice, network, plan, cost, memory, accuracy: 0.0, evaluated: None, measured: None };
         let held = &self.data.held;

@@ -3,7 +3,7 @@
 use super::core::DeviceTable;
 use crate::algebra::Fr;
 
-/// A table of a [`Gpu`]: on the device while it is large.
+/// A table of a [`Gpu`](super::Gpu): on the device while it is large.
 #[derive(Debug)]
 pub struct Table(pub(super) Place);
 

@@ -3,6 +3,7 @@
 use super::Failure;
 use super::files;
 use crate::model::Network;
+use crate::model::codec;
 use crate::model::float::{FloatNetwork, InputCode};
 use crate::model::import::{self, onnx::External};
 use std::io::{Read, Seek, SeekFrom};
@@ -38,6 +39,12 @@ fn is_onnx(bytes: &[u8], path: &Path) -> bool {
 /// Reads a model from the bytes of its file, and what lies beside it.
 pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Foreign, Failure> {
     let name = files::name(path);
+    if let Some(kind) = codec::kind_of(bytes) {
+        let what = codec::name(kind);
+        return Err(Failure::usage(format!(
+            "{name}: this is a {what}, expected a model of another program (.onnx, .safetensors)"
+        )));
+    }
     if is_onnx(bytes, path) {
         let folder = files::folder(path);
         let mut model = import::onnx(bytes, &name, &|place| external(folder, place))?;

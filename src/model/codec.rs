@@ -112,6 +112,12 @@ fn describe(kind: Kind) -> (u8, &'static str, u32) {
     KINDS.iter().find(|(k, ..)| *k == kind).map_or((0, "file", 0), |(_, tag, name, version)| (*tag, name, *version))
 }
 
+/// What a kind of file is called in messages.
+#[must_use]
+pub fn name(kind: Kind) -> &'static str {
+    describe(kind).1
+}
+
 /// The kind of a file from its first bytes, if it is one of ours.
 #[must_use]
 pub fn kind_of(bytes: &[u8]) -> Option<Kind> {

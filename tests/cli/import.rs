@@ -140,6 +140,7 @@ fn unusable_models_and_data_are_refused() {
     put(at, "cut.onnx", &whole[..whole.len() / 2]);
     put(at, "text.onnx", "this is no model");
     put(at, "empty.onnx", "");
+    put(at, "ours.onnx", "zkternM");
     put(at, "wide.npy", floats(&[0.5; 38], "(2, 19)"));
     put(at, "zero.npy", floats(&[0.0; 36], "(2, 18)"));
     put(at, "nan.npy", floats(&[&[f64::NAN][..], &[0.5; 35]].concat(), "(2, 18)"));
@@ -147,10 +148,14 @@ fn unusable_models_and_data_are_refused() {
     put(at, "labels.npy", npy("|u1", "(3,)", &[0, 1, 2]));
     let before = names(at);
     let base = ["import", "net.onnx", "--ternarize", "-o", "a.tern"];
-    let cases: [(&[&str], &str); 18] = [
+    let cases: [(&[&str], &str); 19] = [
         (&["--count", "0"], "0 inputs"),
         (&["import", "cut.onnx", "-o", "a.tern"], "cut.onnx: cut off"),
         (&["import", "text.onnx", "-o", "a.tern"], "text.onnx: "),
+        (
+            &["import", "ours.onnx", "-o", "a.tern"],
+            "ours.onnx: this is a network (.tern), expected a model of another program",
+        ),
         (&["import", "empty.onnx", "-o", "a.tern"], "empty.onnx: it names no operator set"),
         (&["import", "net.onnx", "-o", "net.onnx"], "net.onnx: is read by this command"),
         (&["import", "net.onnx", "-o", "a.tern"], "net.onnx: layer 0 (MatMul_11) has float weights"),

@@ -7,7 +7,8 @@
 //! # Walking order
 //! [`model`] (what a network computes, what is public about it) → [`commit`] (commitments and claims) → [`transcript`]
 //! (Fiat-Shamir) → [`protocol`] (the statement, prover and verifier) with its stages [`lookup`], [`linear`] and [`sumcheck`] →
-//! `compute` (the backends that do the work) → [`algebra`]. [`gkr`] stands beside: circuits with any wiring, and the baseline.
+//! `compute` (the backends that do the work) → [`algebra`]. Above it, [`aggregate`] gives many proofs one opening. Beside it stand
+//! `tune` (float networks made cheap to prove) and [`gkr`] (circuits with any wiring, and the baseline).
 //!
 //! # Notation
 //! | symbol | meaning |
@@ -21,8 +22,8 @@
 //! | `r_b, r_B` | points that select a layer's outputs, and the inputs of a batch |
 //!
 //! # Features
-//! `cli` (default: the command line), `prover` (prover and compute backends). Without features the crate is the verifier alone:
-//! no threads, no backend.
+//! `cli` (default: the command line), `gpu` (default: the GPU backend), `mpi` (ranks of an MPI job), `prover` (prover and compute
+//! backends). Without features the crate is the verifier alone: no threads, no backend.
 
 pub mod aggregate;
 pub mod algebra;

@@ -112,6 +112,18 @@ fn describe(kind: Kind) -> (u8, &'static str, u32) {
     KINDS.iter().find(|(k, ..)| *k == kind).map_or((0, "file", 0), |(_, tag, name, version)| (*tag, name, *version))
 }
 
+/// Text from a file for a message: on one line and short, whatever is in it.
+#[must_use]
+pub fn brief(text: &str) -> String {
+    const LONGEST: usize = 120;
+    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut out: String = text.chars().take(LONGEST).map(clean).collect();
+    if text.chars().nth(LONGEST).is_some() {
+        out.push_str("...");
+    }
+    out
+}
+
 /// What a kind of file is called in messages.
 #[must_use]
 pub fn name(kind: Kind) -> &'static str {

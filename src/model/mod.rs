@@ -17,7 +17,9 @@
 //! | [`infer`] | exact integer inference, the ground truth |
 //! | [`float`] | trained float networks, the reference that an imported network is compared with |
 //! | [`quantise`](mod@quantise) | float networks to integer ternary ones, and what that costs |
-//! | `import` | networks from safetensors (feature `cli`) |
+//! | [`float`] | float networks, their inference, how inputs are coded |
+//! | [`quantise`] | from a float network to an exact integer ternary one |
+//! | `import` | networks from ONNX and safetensors (feature `cli`) |
 //! | [`codec`] | bounded reading of all our files, digests |
 //! | [`mod@file`] | the `.tern` format |
 //! | [`random`] | random networks and inputs for tests and benchmarks |

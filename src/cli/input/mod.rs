@@ -41,6 +41,7 @@ pub fn to_npy(values: &[i32], width: usize) -> Vec<u8> {
 mod tests;
 
 use crate::model::Clamp;
+use crate::model::codec::brief;
 
 /// A file of inputs that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -293,15 +294,4 @@ fn product(shape: &[usize]) -> Option<usize> {
 /// `[60000, 28, 28]`, cut short if a file has made it long.
 fn show(shape: &[usize]) -> String {
     brief(&format!("{shape:?}"))
-}
-
-/// Text from a file for a message: on one line and short, whatever is in it.
-fn brief(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut out: String = text.chars().take(LONGEST).map(clean).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push_str("...");
-    }
-    out
 }

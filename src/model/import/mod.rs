@@ -13,6 +13,7 @@ pub mod integer;
 mod numbers;
 pub mod onnx;
 
+use super::codec::brief;
 use super::ranges::ModelError;
 pub use floats::{FloatModel, safetensors_float};
 pub use integer::safetensors;
@@ -84,14 +85,4 @@ pub enum ImportError {
 /// Text from a file, quoted and short enough for a message.
 fn quote(text: &str) -> String {
     format!("{:?}", brief(text))
-}
-
-fn brief(text: &str) -> String {
-    const LONGEST: usize = 120;
-    let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    let mut out: String = text.chars().take(LONGEST).map(clean).collect();
-    if text.chars().nth(LONGEST).is_some() {
-        out.push_str("...");
-    }
-    out
 }
